@@ -1,0 +1,133 @@
+package config
+
+// first is the release in which the first capabilities ship.
+const first = "0.1.0"
+
+// decisionVars decide what is refused.
+func decisionVars() []Var {
+	return []Var{
+		{Name: "MERLON_MODE", Since: first, Readers: Extension | Wrapper, Policy: true,
+			Doc:     "`monitor` reports and delivers. `block` refuses events at or over the threshold. `off` is the kill switch: the runtime talks to Lambda directly, whatever else is configured.",
+			binding: oneOf(func(c *Config) *Mode { return &c.Mode }, ModeOff, ModeMonitor, ModeBlock)},
+		{Name: "MERLON_BLOCK_TRIGGERS", Since: first, Readers: Extension, Policy: true, Default: "every trigger",
+			Doc:     "The event sources whose events may be refused in block mode; the others stay in monitor.",
+			binding: members(func(c *Config) *[]string { return &c.BlockTriggers }, Triggers)},
+		{Name: "MERLON_ON_FAULT", Since: first, Readers: Extension | Wrapper, Policy: true,
+			Doc:     "When Merlon itself cannot work: `open` runs the function unprotected and says so, `closed` does not run it. An invalid value counts as `closed` when the mode is `block`.",
+			binding: oneOf(func(c *Config) *OnFault { return &c.OnFault }, FaultOpen, FaultClosed)},
+		{Name: "MERLON_ON_LIMIT", Since: first, Readers: Extension, Policy: true,
+			Doc:     "In block mode, what happens to an event too large or too deep to inspect whole.",
+			binding: oneOf(func(c *Config) *OnLimit { return &c.OnLimit }, LimitBlock, LimitPass)},
+		{Name: "MERLON_PARANOIA", Since: first, Readers: Extension, Policy: true,
+			Doc:     "Paranoia level of the OWASP Core Rule Set. Higher finds more and errs more.",
+			binding: number(func(c *Config) *int { return &c.Paranoia }, 1, 4)},
+		{Name: "MERLON_THRESHOLD", Since: first, Readers: Extension, Policy: true,
+			Doc:     "Anomaly score from which an event, or a record of a batch, is refused. One critical rule scores 5.",
+			binding: number(func(c *Config) *int { return &c.Threshold }, 1, 100)},
+		{Name: "MERLON_BUDGET", Since: first, Readers: Extension, Policy: true,
+			Doc:     "Share of the invocation's remaining time that inspection may use.",
+			binding: percent(func(c *Config) *int { return &c.BudgetPercent }, 1, 90)},
+		{Name: "MERLON_RULES", Since: first, Readers: Extension,
+			Doc:     "`default` is the Core Rule Set with Merlon's packs and overlays; `crs-only` is the unmodified Core Rule Set, for regression tests.",
+			binding: oneOf(func(c *Config) *Rules { return &c.Rules }, RulesDefault, RulesCRSOnly)},
+		{Name: "MERLON_POLICY", Readers: Extension, Default: "none",
+			Doc:     "Path of the policy file.",
+			binding: absolutePath(func(c *Config) *string { return &c.Policy })},
+	}
+}
+
+// answerVars shape what a refused caller sees.
+func answerVars() []Var {
+	return []Var{
+		{Name: "MERLON_BLOCK_STATUS", Since: first, Readers: Extension, Policy: true,
+			Doc:     "HTTP status of a refusal.",
+			binding: number(func(c *Config) *int { return &c.BlockStatus }, 400, 599)},
+		{Name: "MERLON_BLOCK_BODY", Since: first, Readers: Extension, Policy: true, Default: `{"message":"Forbidden","requestId":…}`,
+			Doc:     "HTTP body of a refusal, sent as it stands; may be empty.",
+			binding: text(func(c *Config) *string { return &c.BlockBody })},
+		{Name: "MERLON_BLOCK_HEADERS", Since: first, Readers: Extension, Policy: true, Default: "none",
+			Doc:     "HTTP headers added to a refusal, for instance CORS.",
+			binding: headerList(func(c *Config) *[]Header { return &c.BlockHeaders })},
+		{Name: "MERLON_INVOKE_MODE", Readers: Extension, Policy: true,
+			Doc:     "How callers expect HTTP responses; `auto` learns it from the function's own.",
+			binding: oneOf(func(c *Config) *InvokeMode { return &c.InvokeMode }, InvokeAuto, InvokeBuffered, InvokeStream)},
+		{Name: "MERLON_AUTHORIZER", Readers: Extension, Policy: true,
+			Doc:     "Form in which an HTTP API authorizer refuses; `auto` learns it from the function's own replies and is `simple` until then.",
+			binding: oneOf(func(c *Config) *Authorizer { return &c.Authorizer }, AuthorizerAuto, AuthorizerSimple, AuthorizerIAM)},
+		{Name: "MERLON_SQS", Readers: Extension, Policy: true,
+			Doc:     "A message removed from an SQS batch is reported as failed until its third receive (`return`) or acknowledged at once (`ack`).",
+			binding: oneOf(func(c *Config) *SQS { return &c.SQS }, SQSReturn, SQSAck)},
+		{Name: "MERLON_QUARANTINE", Readers: Extension, Policy: true,
+			Doc:     "Where removed records are kept before the source forgets them. `log` seals them to `MERLON_QUARANTINE_KEY`; `off` keeps the verdict only.",
+			binding: quarantine(func(c *Config) *Quarantine { return &c.Quarantine })},
+		{Name: "MERLON_QUARANTINE_KEY", Readers: Extension, Secret: true, Default: "none",
+			Doc:     "age X25519 public key (`age1…`) to which quarantined payloads are sealed.",
+			binding: ageRecipient(func(c *Config) *Secret { return &c.QuarantineKey })},
+		{Name: "MERLON_RESPONSES", Readers: Extension, Policy: true,
+			Doc:     "What is done with findings in the function's responses.",
+			binding: oneOf(func(c *Config) *Responses { return &c.Responses }, ResponsesOff, ResponsesMonitor, ResponsesBlock)},
+	}
+}
+
+// reportVars decide what is said, and to whom.
+func reportVars() []Var {
+	return []Var{
+		{Name: "MERLON_EVIDENCE", Since: first, Readers: Extension, Policy: true,
+			Doc:     "How much of a payload a verdict shows: rule and place (`none`), a masked excerpt (`redacted`) or the matched value (`raw`).",
+			binding: oneOf(func(c *Config) *Evidence { return &c.Evidence }, EvidenceNone, EvidenceRedacted, EvidenceRaw)},
+		{Name: "MERLON_LOG_LEVEL", Since: first, Readers: Extension | Wrapper,
+			Doc:     "Lowest level of Merlon's own log lines. Verdicts are always written.",
+			binding: oneOf(func(c *Config) *LogLevel { return &c.LogLevel }, LogDebug, LogInfo, LogWarn, LogError)},
+		{Name: "MERLON_CODE_ID", Since: first, Readers: Extension, Default: "the function's version",
+			Doc:     "Identity of the deployed code, for instance a commit, as verdicts should name it.",
+			binding: identifier(func(c *Config) *string { return &c.CodeID })},
+		{Name: "MERLON_TELEMETRY_URL", Readers: Extension, Secret: true, Default: "none",
+			Doc:     "https:// endpoint that receives verdicts. Treated as a secret, since webhook addresses are.",
+			binding: endpoint(func(c *Config) *Secret { return &c.TelemetryURL })},
+		{Name: "MERLON_TELEMETRY_FORMAT", Readers: Extension,
+			Doc:     "Encoding sent to the telemetry endpoint.",
+			binding: oneOf(func(c *Config) *TelemetryFormat { return &c.TelemetryFormat }, TelemetryOTLP, TelemetryNDJSON, TelemetryOCSF)},
+		{Name: "MERLON_TELEMETRY_HEADERS", Readers: Extension, Secret: true, Default: "none",
+			Doc:     "HTTP headers sent to the telemetry endpoint, for instance its token.",
+			binding: secretHeaderList(func(c *Config) *[]SecretHeader { return &c.TelemetryHeaders })},
+	}
+}
+
+// attachmentVars decide how Merlon stands between Lambda and the runtime.
+func attachmentVars() []Var {
+	return []Var{
+		{Name: "MERLON_LISTEN", Since: first, Readers: Extension | Wrapper,
+			Doc:     "Address of the proxy. Change it only if another program in the function uses the port; there is no fallback port.",
+			binding: listenAddress(func(c *Config) *addrPort { return &c.Listen })},
+		{Name: "MERLON_UPSTREAM", Since: first, Readers: Extension, Default: "`AWS_LAMBDA_RUNTIME_API`",
+			Doc:     "Address of the Runtime API, if another proxy stands between Merlon and Lambda.",
+			binding: upstreamAddress(func(c *Config) *string { return &c.Upstream })},
+		{Name: "MERLON_NEXT_WRAPPER", Since: first, Readers: Wrapper, Default: "none",
+			Doc:     "Another product's wrapper script, run between Merlon's and the runtime.",
+			binding: wrapperPath(func(c *Config) *string { return &c.NextWrapper })},
+	}
+}
+
+// behaviourVars concern what the function does rather than what it is sent.
+func behaviourVars() []Var {
+	return []Var{
+		{Name: "MERLON_PROFILE", Readers: Extension, Default: "none",
+			Doc:     "Path of the behavioural profile.",
+			binding: absolutePath(func(c *Config) *string { return &c.Profile })},
+		{Name: "MERLON_PROFILE_MODE", Readers: Extension | Wrapper,
+			Doc:     "What a departure from the profile leads to.",
+			binding: oneOf(func(c *Config) *ProfileMode { return &c.ProfileMode }, ProfileOff, ProfileLearn, ProfileAlert, ProfileEnforce)},
+		{Name: "MERLON_PROFILE_MIN_VERSION", Readers: Extension, Default: "0",
+			Doc:     "Lowest version of a signed profile that is accepted, against rollback.",
+			binding: number(func(c *Config) *int { return &c.ProfileMinVersion }, 0, 1<<30)},
+		{Name: "MERLON_AWS", Readers: Extension | Wrapper,
+			Doc:     "Whether the function's calls to AWS go through Merlon, and whether those outside the profile are refused.",
+			binding: oneOf(func(c *Config) *AWSGateway { return &c.AWS }, AWSOff, AWSObserve, AWSEnforce)},
+		{Name: "MERLON_VAULT", Readers: Extension | Wrapper,
+			Doc:     "Keeps the function's AWS credentials out of its process; calls are signed by Merlon.",
+			binding: oneOf(func(c *Config) *Switch { return &c.Vault }, Off, On)},
+		{Name: "MERLON_VAULT_EXCEPT", Readers: Extension | Wrapper, Default: "none",
+			Doc:     "AWS services, such as `sts`, whose calls keep the function's own credentials.",
+			binding: serviceList(func(c *Config) *[]string { return &c.VaultExcept })},
+	}
+}
