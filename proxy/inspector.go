@@ -22,6 +22,13 @@ type Inspector interface {
 	Idle(ctx context.Context, until time.Time)
 }
 
+// Recoverer is implemented by an Inspector that decides for itself what happens
+// to an event after Inspect panicked. Without it the event passes.
+type Recoverer interface {
+	// Recovered is called in Inspect's place with what it panicked with.
+	Recovered(ctx context.Context, inv *Invocation, cause any) Outcome
+}
+
 // Invocation is one event as the Runtime API handed it out.
 type Invocation struct {
 	ID       string      // Lambda-Runtime-Aws-Request-Id

@@ -1,0 +1,90 @@
+package proxy
+
+import "fmt"
+
+// Observer hears what happened in the relay that someone should know of. It is
+// called from the relay's own goroutines, so it must be safe for concurrent
+// use and must not block.
+type Observer interface {
+	Observe(Event)
+}
+
+// Event is one occurrence. It never carries payload bytes or header values.
+type Event struct {
+	Kind      Kind
+	RequestID string // the invocation concerned; empty if none
+	Status    int    // the upstream status, where one was received
+	Err       error  // the cause, where there is one
+}
+
+// Kind names what happened. The set is closed.
+type Kind uint8
+
+// The kinds of Event.
+const (
+	// DoublePoll is a poll that arrived while an invocation was unanswered: a
+	// runtime that restarted itself, or something in the function's process
+	// that found our port. It passed upstream, where the service repeats the
+	// same event.
+	DoublePoll Kind = iota + 1
+	// PollAbandoned is a downstream poll that closed before its event arrived.
+	PollAbandoned
+	// EventHeld is an event whose poll had vanished; the next poll gets it.
+	EventHeld
+	// HeldDelivered is a held event that a later poll received.
+	HeldDelivered
+	// HeldExpired is a held event whose deadline passed first; it was dropped.
+	HeldExpired
+	// UnknownAnswer is a reply for an invocation that is not open here: never
+	// delivered, already answered, or being answered. It passed upstream.
+	UnknownAnswer
+	// AnswerTruncated is a reply of the runtime that broke off midway. The
+	// service saw it break off too.
+	AnswerTruncated
+	// ForeignRequest is a request that no runtime sends; it was refused.
+	ForeignRequest
+	// InspectorPanic is a panic in the Inspector; Err holds it.
+	InspectorPanic
+	// AnswerRefused is a reply in the function's place that the service did not
+	// accept: Status says why, or Err when no status was received.
+	AnswerRefused
+	// NotInspected is an event that carried no request id and so could neither
+	// be inspected nor answered. It passed.
+	NotInspected
+	// IdleOverrun is an Idle call that did not return in its time. The poll was
+	// forwarded without it.
+	IdleOverrun
+	// UpstreamError is a request that the service did not answer.
+	UpstreamError
+	// RelayFault is a fault of the relay's own.
+	RelayFault
+)
+
+var kindNames = [...]string{
+	DoublePoll:      "double-poll",
+	PollAbandoned:   "poll-abandoned",
+	EventHeld:       "event-held",
+	HeldDelivered:   "held-event-delivered",
+	HeldExpired:     "held-event-expired",
+	UnknownAnswer:   "unknown-answer",
+	AnswerTruncated: "answer-truncated",
+	ForeignRequest:  "foreign-request",
+	InspectorPanic:  "inspector-panic",
+	AnswerRefused:   "answer-refused",
+	NotInspected:    "not-inspected",
+	IdleOverrun:     "idle-overrun",
+	UpstreamError:   "upstream-error",
+	RelayFault:      "relay-fault",
+}
+
+// String returns the name used in logs and metrics.
+func (k Kind) String() string {
+	if int(k) < len(kindNames) && kindNames[k] != "" {
+		return kindNames[k]
+	}
+	return fmt.Sprintf("Kind(%d)", uint8(k))
+}
+
+type discardObserver struct{}
+
+func (discardObserver) Observe(Event) {}
