@@ -18,6 +18,9 @@ type Finding struct {
 	Name   string // the argument's, header's or cookie's own name
 	Value  string // the matched value, in the clear
 	IsName bool   // the rule matched the name, not the value
+	// Ambiguous is set where other values of the same name may be the one that
+	// matched; no exception for a single path covers such a finding.
+	Ambiguous bool
 }
 
 // Place is what a value is to the application that receives it.

@@ -1,0 +1,285 @@
+package event
+
+import (
+	"strings"
+
+	"github.com/merlon-security/merlon/internal/verdict"
+)
+
+// decoder carries the state of one Decode.
+type decoder struct {
+	ev      *Event
+	lim     Limits
+	nodes   int // JSON values so far, over all documents
+	decoded int // bytes produced by decoders so far
+}
+
+// Decode reads an event. ctxHeaders are the headers that the Runtime API sent
+// with it; the ones that reach the handler's context are decoded as well. It
+// never fails: bytes that are not JSON are a leaf as they are.
+func Decode(raw []byte, ctxHeaders map[string][]string, lim Limits) *Event {
+	d := &decoder{ev: &Event{Source: Direct}, lim: lim}
+	text := string(raw)
+	if len(text) > lim.Bytes {
+		d.limit("bytes")
+	}
+	d.context(ctxHeaders)
+	root := d.parse(text, -1, -1, "")
+	doc := &d.ev.docs[root.doc]
+	d.ev.JSON = root.ok
+	if len(doc.nodes) == 0 || doc.nodes[0].kind != kindObject && doc.nodes[0].kind != kindArray {
+		// A scalar, nothing, or no JSON at all.
+		d.scalarEvent(text, root)
+		return d.ev
+	}
+	d.ev.Source = identify(doc)
+	if identifyHTTP(doc) != "" || d.ev.Source == Authorizer {
+		d.http(root.doc)
+	} else {
+		d.walk(root.doc, 0, verdict.PlaceArgument, d.batch(root.doc))
+	}
+	d.caller(root.doc)
+	if !root.ok {
+		d.rest(text, root)
+	}
+	return d.ev
+}
+
+// scalarEvent makes the leaf of an event that is one text or number.
+func (d *decoder) scalarEvent(text string, root parsed) {
+	doc := &d.ev.docs[root.doc]
+	if root.ok && len(doc.nodes) > 0 {
+		d.scalar(root.doc, 0, verdict.PlaceArgument, -1)
+		return
+	}
+	doc.nodes = nil
+	d.opaque(text, leafAt{doc: root.doc, name: "event", place: verdict.PlaceArgument, record: -1})
+}
+
+// rest accounts for an event whose JSON broke off: what had been read stays as
+// leaves, and the text from there on is one leaf more. The handler's own parser
+// would refuse the event, unless it is more tolerant than this one.
+func (d *decoder) rest(text string, root parsed) {
+	d.opaque(text[root.end:], leafAt{doc: root.doc, name: "event", place: verdict.PlaceArgument, record: -1})
+}
+
+// parsed is the outcome of reading one document.
+type parsed struct {
+	doc int32
+	ok  bool
+	end int // where an unfinished document broke off
+}
+
+// parse reads text as JSON and adds it to the event's documents, whatever came
+// of it.
+func (d *decoder) parse(text string, outerDoc, outerNode int32, label string) parsed {
+	p, ok := d.tryParse(text)
+	d.ev.docs = append(d.ev.docs, document{
+		src: text, nodes: p.nodes, label: label, outerDoc: outerDoc, outerNode: outerNode,
+	})
+	return parsed{doc: int32(len(d.ev.docs) - 1), ok: ok, end: p.i}
+}
+
+func (d *decoder) tryParse(text string) (*parser, bool) {
+	p := &parser{s: text, max: d.lim.Nodes - d.nodes, nodes: make([]node, 0, estimate(text, d.lim.Nodes-d.nodes))}
+	p.i = len(text) - len(strings.TrimPrefix(text, "\ufeff"))
+	ok := p.parse()
+	d.nodes += len(p.nodes)
+	if !ok {
+		p.settle()
+	}
+	if p.full {
+		d.limit("leaves")
+	}
+	return p, ok
+}
+
+// estimate guesses the number of nodes of a text, so that the slice seldom
+// grows: one value for each 24 bytes is what API bodies have.
+func estimate(text string, most int) int {
+	return max(0, min(len(text)/24+4, most))
+}
+
+func (d *decoder) limit(name string) {
+	for _, l := range d.ev.Limits {
+		if l == name {
+			return
+		}
+	}
+	d.ev.Limits = append(d.ev.Limits, name)
+}
+
+// batch tells how the elements of a batch event are numbered: it returns the
+// node of the array of records, or -1.
+func (d *decoder) batch(doc int32) int32 {
+	dc := &d.ev.docs[doc]
+	for _, key := range [...]string{"Records", "records"} {
+		n := dc.child(0, key)
+		if n > 0 && dc.nodes[n].kind == kindArray && dc.nodes[n].last > n {
+			count := 0
+			dc.children(n, func(int32) { count++ })
+			d.ev.Records = count
+			return n
+		}
+	}
+	return -1
+}
+
+// walk makes leaves of the subtree at n. records is the node whose elements are
+// batch records, or -1.
+func (d *decoder) walk(doc, n int32, place verdict.Place, records int32) {
+	record := int32(-1)
+	recordEnd := int32(-1)
+	end := d.ev.docs[doc].nodes[n].last
+	for c := n; c <= end; c++ {
+		nd := &d.ev.docs[doc].nodes[c]
+		if records >= 0 && nd.parent == records && c > records {
+			record, recordEnd = nd.index, nd.last
+		} else if c > recordEnd {
+			record = -1
+		}
+		if nd.kind == kindObject || nd.kind == kindArray {
+			d.container(doc, c, place, record)
+			continue
+		}
+		d.scalar(doc, c, place, record)
+	}
+}
+
+// container makes the key of an object or array visible. Without it
+// {"$ne":{}} and {"constructor":{"prototype":…}} would show nothing.
+func (d *decoder) container(doc, n int32, place verdict.Place, record int32) {
+	nodes := d.ev.docs[doc].nodes
+	nd := &nodes[n]
+	if nd.key == "" {
+		return
+	}
+	name := nd.key
+	// The two steps of this pollution mean something only together.
+	if nd.key == "prototype" && nd.parent >= 0 && nodes[nd.parent].key == "constructor" {
+		name = "constructor.prototype"
+	}
+	d.add(Leaf{Name: name, Place: place, Record: record, NameOnly: true, doc: doc, node: n})
+}
+
+// scalar makes the leaf of a string, number or word, looking into strings that
+// hold documents of their own.
+func (d *decoder) scalar(doc, n int32, place verdict.Place, record int32) {
+	nd := &d.ev.docs[doc].nodes[n]
+	at := leafAt{doc: doc, node: n, name: d.ownKey(doc, n), place: place, record: record}
+	if nd.kind == kindString {
+		if d.nested(nd.val, at) {
+			return
+		}
+		if !plainText(nd.val) {
+			d.opaque(nd.val, at)
+			return
+		}
+	}
+	val := nd.val
+	if nd.kind == kindLiteral && val == "null" {
+		val = "" // the name is what counts: {"$ne":null}
+	}
+	d.add(Leaf{Name: at.name, Value: val, Place: place, Record: record, doc: doc, node: n})
+}
+
+// ownKey is the nearest key at or above a node: elements of an array go by the
+// name of the array.
+func (d *decoder) ownKey(doc, n int32) string {
+	dc := &d.ev.docs[doc]
+	for n > 0 && dc.nodes[n].index >= 0 {
+		n = dc.nodes[n].parent
+	}
+	if n == 0 && dc.outerDoc >= 0 {
+		return d.ownKey(dc.outerDoc, dc.outerNode)
+	}
+	return dc.nodes[n].key
+}
+
+// nested opens a string that is a JSON document and makes leaves of it. The
+// string itself is then no leaf: all it holds is in its own leaves, and its
+// quotes and braces would only raise false alarms.
+func (d *decoder) nested(val string, at leafAt) bool {
+	if !looksJSON(val) {
+		return false
+	}
+	if d.nesting(at.doc) >= d.lim.Nesting {
+		d.limit("nesting")
+		return false
+	}
+	p, ok := d.tryParse(val)
+	if !ok {
+		d.nodes -= len(p.nodes)
+		return false
+	}
+	d.ev.docs = append(d.ev.docs, document{src: val, nodes: p.nodes, outerDoc: at.doc, outerNode: at.node})
+	doc := int32(len(d.ev.docs) - 1)
+	d.add(Leaf{Name: at.name, Place: at.place, Record: at.record, NameOnly: true, doc: at.doc, node: at.node})
+	end := d.ev.docs[doc].nodes[0].last
+	for c := int32(0); c <= end; c++ {
+		if k := d.ev.docs[doc].nodes[c].kind; k == kindObject || k == kindArray {
+			d.container(doc, c, at.place, at.record)
+		} else {
+			d.scalar(doc, c, at.place, at.record)
+		}
+	}
+	return true
+}
+
+func (d *decoder) nesting(doc int32) int {
+	n := 0
+	for d.ev.docs[doc].outerDoc >= 0 {
+		doc = d.ev.docs[doc].outerDoc
+		n++
+	}
+	return n
+}
+
+// looksJSON reports whether a string could be a JSON object or array.
+func looksJSON(s string) bool {
+	s = strings.TrimLeft(s, " \t\r\n\ufeff")
+	if len(s) < 2 || s[0] != '{' && s[0] != '[' {
+		return false
+	}
+	s = strings.TrimRight(s, " \t\r\n")
+	return s[len(s)-1] == '}' || s[len(s)-1] == ']'
+}
+
+// leafAt is where a leaf is going to stand.
+type leafAt struct {
+	doc, node int32
+	sub       string
+	name      string
+	place     verdict.Place
+	record    int32
+}
+
+func (d *decoder) add(l Leaf) { d.ev.Leaves = append(d.ev.Leaves, l) }
+
+func (d *decoder) addText(val string, at leafAt) {
+	d.add(Leaf{Name: at.name, Value: val, Place: at.place, Record: at.record, doc: at.doc, node: at.node, sub: at.sub})
+}
+
+// context decodes the Runtime API headers that end up in the handler's context
+// object, and are as much the caller's choice as the event is: the client
+// context of an SDK invoke, the Cognito identity and the tenant id.
+func (d *decoder) context(h map[string][]string) {
+	for _, name := range [...]string{
+		"Lambda-Runtime-Client-Context", "Lambda-Runtime-Cognito-Identity", "Lambda-Runtime-Aws-Tenant-Id",
+	} {
+		for _, v := range h[name] {
+			if v == "" {
+				continue
+			}
+			at := leafAt{name: strings.TrimPrefix(name, "Lambda-Runtime-"), place: verdict.PlaceContext, record: -1, doc: -1}
+			r := d.parse(v, -1, -1, "context:"+at.name)
+			at.doc = r.doc
+			if r.ok {
+				d.walk(r.doc, 0, verdict.PlaceContext, -1)
+				continue
+			}
+			d.ev.docs[r.doc].nodes = nil
+			d.opaque(v, at)
+		}
+	}
+}

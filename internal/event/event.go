@@ -1,0 +1,122 @@
+// Package event turns the bytes of a Lambda event into what an inspection
+// needs: the event source, the HTTP request it carries if it carries one, and
+// its leaves, which are all the texts that a handler could read, each with the
+// place where it stands. Decoding is total: whatever the bytes are, the result
+// accounts for all of them, as leaves or as skipped bytes with a named limit.
+//
+// Classification only ever adds views. Anyone who may invoke a function can
+// imitate any event source, so an event that looks like an HTTP request is
+// still walked as a plain document, and nothing is exempt because of the shape
+// it came in.
+package event
+
+import "github.com/merlon-security/merlon/internal/verdict"
+
+// Event is a decoded event. It holds one copy of the event's bytes and
+// substrings of it; the bytes given to Decode may be reused.
+type Event struct {
+	Source  Source
+	JSON    bool // the event as a whole was a JSON document
+	HTTP    *HTTP
+	Leaves  []Leaf
+	Records int      // records of a batch event; 0 if it has none
+	Limits  []string // names of the limits reached while decoding, see Limits
+	Skipped int      // bytes that a limit kept out of the leaves
+	Binary  int      // bytes of binary content between runs of text
+
+	Caller Caller
+	docs   []document
+}
+
+// HTTP is the request that an HTTP event describes. Header, cookie, query and
+// body values are leaves of the event; this holds what is not a leaf.
+type HTTP struct {
+	Method    string
+	Target    string // path and query as a request line would carry them
+	Protocol  string // "HTTP/1.1" where the event does not say
+	Route     string // route key or resource template; empty if the event has none
+	RequestID string // the front end's request id
+	// MultiValue is set when an ALB or REST API event carries multi-value
+	// headers; an ALB wants the reply in the same form.
+	MultiValue bool
+	// Headers are all headers in order, Content-Encoding included.
+	Headers []Header
+	// Body is the request body as the client sent it, with only the front end's
+	// base64 undone. Its contents are leaves as well.
+	Body string
+}
+
+// Header is one header field.
+type Header struct{ Name, Value string }
+
+// Caller is who made the request, as the front end reports it.
+type Caller struct {
+	IP            string // the address the front end saw
+	IPClaimed     string // first X-Forwarded-For entry: the client's word
+	PrincipalType string
+	PrincipalID   string
+	SourceARN     string
+}
+
+// Leaf is one text of the event.
+type Leaf struct {
+	// Name is the leaf's own key, not its dotted path: names such as
+	// user.profile match path-traversal rules (".profile").
+	Name  string
+	Value string
+	Place verdict.Place
+	// Record is the index of the batch record the leaf belongs to, or -1.
+	Record int32
+	// InTarget is set for query parameters and path segments that are part of
+	// HTTP.Target as well.
+	InTarget bool
+	// NameOnly is set for the key of a container: its value is its children.
+	NameOnly bool
+
+	doc, node int32
+	sub       string // last step below the node: a parameter, cookie or form field
+}
+
+// Path returns where the leaf stands in the event.
+func (e *Event) Path(l *Leaf) verdict.Path {
+	var rev []verdict.Segment
+	if l.sub != "" {
+		rev = append(rev, verdict.Key(l.sub))
+	}
+	for d, n := l.doc, l.node; d >= 0; {
+		doc := &e.docs[d]
+		if doc.label != "" {
+			rev = append(rev, verdict.Key(doc.label))
+		}
+		for n > 0 && int(n) < len(doc.nodes) {
+			nd := &doc.nodes[n]
+			if nd.index >= 0 {
+				rev = append(rev, verdict.At(int(nd.index)))
+			} else {
+				rev = append(rev, verdict.Key(nd.key))
+			}
+			n = nd.parent
+		}
+		d, n = doc.outerDoc, doc.outerNode
+	}
+	for i, j := 0, len(rev)-1; i < j; i, j = i+1, j-1 {
+		rev[i], rev[j] = rev[j], rev[i]
+	}
+	return rev
+}
+
+// Limits bound the decoding of one event. Reaching one is recorded in
+// Event.Limits under the name given here; it never loses bytes silently.
+type Limits struct {
+	Bytes   int // "bytes": size of the event itself
+	Nodes   int // "leaves": JSON values over all documents of the event
+	Decoded int // "decoded": bytes that decoders may produce altogether
+	Nesting int // "nesting": documents inside strings inside documents
+}
+
+// DefaultLimits covers everything Lambda can deliver: a synchronous event is at
+// most 6 MiB (AWS Lambda quotas), and one of them holds at most some hundred
+// thousand values that a function of the same memory could itself decode.
+func DefaultLimits() Limits {
+	return Limits{Bytes: 8 << 20, Nodes: 400_000, Decoded: 32 << 20, Nesting: 8}
+}

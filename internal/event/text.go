@@ -1,0 +1,89 @@
+package event
+
+import "unicode/utf8"
+
+// minRun is the shortest run of printable bytes that counts as text inside
+// binary content. Shorter ones are noise: every picture has thousands.
+const minRun = 8
+
+// plainText reports whether a value is text as it is: valid UTF-8 without NUL
+// and without the control bytes that only binary formats use.
+func plainText(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] < 0x20 || s[i] >= 0x7f {
+			return plainUnicode(s[i:])
+		}
+	}
+	return true
+}
+
+func plainUnicode(s string) bool {
+	control := 0
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c < utf8.RuneSelf {
+			if c == 0 {
+				return false
+			}
+			if c < 0x20 && c != '\t' && c != '\n' && c != '\r' {
+				control++
+			}
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[i:])
+		if r == utf8.RuneError && size == 1 {
+			return false
+		}
+		i += size
+	}
+	return control*16 <= len(s)
+}
+
+// opaque makes leaves of content that no decoder took. Text is one leaf.
+// Content that is mostly text is one leaf as well: a NUL or a broken rune in it
+// is how an attack would hide. Binary content is inspected as the runs of text
+// in it, as the tool strings shows them; the bytes between are counted in
+// Event.Binary.
+func (d *decoder) opaque(val string, at leafAt) {
+	if plainText(val) || mostlyText(val) {
+		d.addText(val, at)
+		return
+	}
+	start := -1
+	d.ev.Binary += len(val)
+	for i := 0; i <= len(val); i++ {
+		if i < len(val) && printable(val[i]) {
+			if start < 0 {
+				start = i
+			}
+			continue
+		}
+		if start >= 0 && i-start >= minRun {
+			d.addText(val[start:i], at)
+			d.ev.Binary -= i - start
+		}
+		start = -1
+	}
+}
+
+// mostlyText reports whether fewer than one byte in eight is not printable.
+func mostlyText(s string) bool {
+	odd := 0
+	for i := 0; i < len(s); i++ {
+		if !printable(s[i]) && s[i] < 0x80 {
+			odd++
+		}
+	}
+	high := 0
+	for i := 0; i < len(s); {
+		r, size := utf8.DecodeRuneInString(s[i:])
+		if r == utf8.RuneError && size == 1 {
+			high++
+		}
+		i += size
+	}
+	return (odd+high)*8 < len(s)
+}
+
+func printable(c byte) bool { return c >= 0x20 && c < 0x7f || c == '\t' || c == '\n' || c == '\r' }

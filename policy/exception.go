@@ -1,0 +1,75 @@
+package policy
+
+import (
+	"strings"
+	"time"
+
+	"github.com/merlon-security/merlon/internal/verdict"
+)
+
+// Exception excuses findings of one rule, or of a range of rules, at one place.
+type Exception struct {
+	FirstRule, LastRule int
+	// Path is matched segment by segment. Any matches one segment, whatever it
+	// is; an empty Path matches the whole event.
+	Path    []Step
+	Place   verdict.Place // PlaceUnknown matches every place
+	Route   string        // exact route key; empty matches every route
+	Reason  string
+	Expires time.Time // zero: never
+}
+
+// Step is one segment of an exception's path.
+type Step struct {
+	Any     bool
+	Segment verdict.Segment
+}
+
+func (p *Policy) excepted(f *verdict.Finding, e Evidence) bool {
+	for i := range p.Exceptions {
+		if p.Exceptions[i].covers(f, e) {
+			return true
+		}
+	}
+	return false
+}
+
+// covers reports whether the exception excuses a finding. A finding that could
+// be about several values of one name is excused only by an exception that
+// does not name a path.
+func (x *Exception) covers(f *verdict.Finding, e Evidence) bool {
+	switch {
+	case f.RuleID < x.FirstRule || f.RuleID > x.LastRule,
+		x.Place != verdict.PlaceUnknown && x.Place != f.Place,
+		x.Route != "" && x.Route != e.Route,
+		!x.Expires.IsZero() && !e.Now.Before(x.Expires),
+		len(x.Path) > 0 && f.Ambiguous:
+		return false
+	case len(x.Path) == 0:
+		return true
+	}
+	return x.matchPath(f.Path)
+}
+
+func (x *Exception) matchPath(path verdict.Path) bool {
+	if len(path) != len(x.Path) {
+		return false
+	}
+	for i, s := range x.Path {
+		if s.Any {
+			continue
+		}
+		if s.Segment.Array != path[i].Array || s.Segment.Index != path[i].Index {
+			return false
+		}
+		if s.Segment.Key != path[i].Key && !(isHeaderName(i, path) && strings.EqualFold(s.Segment.Key, path[i].Key)) {
+			return false
+		}
+	}
+	return true
+}
+
+// isHeaderName reports whether segment i is a header name, which has no case.
+func isHeaderName(i int, path verdict.Path) bool {
+	return i == 1 && (path[0].Key == "headers" || path[0].Key == "multiValueHeaders")
+}

@@ -1,0 +1,217 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/merlon-security/merlon/internal/event"
+	"github.com/merlon-security/merlon/internal/verdict"
+)
+
+// APIVersion and Kind open every policy file.
+const (
+	APIVersion = "merlon.dev/v1"
+	Kind       = "Policy"
+)
+
+// maxFile bounds a policy file; one a hundred times as long as any real one is
+// a mistake or an attack on start-up.
+const maxFile = 1 << 20
+
+// File is a policy file as it is written. Absent settings leave the value of
+// the environment or the default.
+type File struct {
+	APIVersion    string          `yaml:"apiVersion"`
+	Kind          string          `yaml:"kind"`
+	Metadata      Metadata        `yaml:"metadata"`
+	Mode          string          `yaml:"mode"`
+	Threshold     int             `yaml:"threshold"`
+	Paranoia      int             `yaml:"paranoia"`
+	OnFault       string          `yaml:"onFault"`
+	OnLimit       string          `yaml:"onLimit"`
+	BlockTriggers []string        `yaml:"blockTriggers"`
+	Exceptions    []FileException `yaml:"exceptions"`
+}
+
+// Metadata names a policy in verdicts.
+type Metadata struct {
+	Name    string `yaml:"name"`
+	Version string `yaml:"version"`
+}
+
+// FileException is an exception as it is written: rule is an id or a range such
+// as 942100-942199; path is a list of keys and indices, with null for any one
+// segment.
+type FileException struct {
+	Rule    string `yaml:"rule"`
+	Path    []any  `yaml:"path"`
+	Place   string `yaml:"place"`
+	Route   string `yaml:"route"`
+	Reason  string `yaml:"reason"`
+	Expires string `yaml:"expires"`
+}
+
+// Parse reads a policy file. All faults are reported together; those of the
+// YAML itself carry line and column.
+func Parse(data []byte) (*File, error) {
+	if len(data) > maxFile {
+		return nil, fmt.Errorf("policy file has %d bytes: at most %d are read", len(data), maxFile)
+	}
+	var f File
+	if err := yaml.UnmarshalWithOptions(data, &f, yaml.Strict(), yaml.DisallowUnknownField()); err != nil {
+		return nil, fmt.Errorf("policy file: %s", strings.TrimSpace(yaml.FormatError(err, false, false)))
+	}
+	return &f, f.check()
+}
+
+func (f *File) check() error {
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if f.APIVersion != APIVersion || f.Kind != Kind {
+		bad("apiVersion %q, kind %q: want %s and %s", f.APIVersion, f.Kind, APIVersion, Kind)
+	}
+	oneOf := func(name, v string, want ...string) {
+		for _, w := range want {
+			if v == w {
+				return
+			}
+		}
+		if v != "" {
+			bad("%s: %q: want %s", name, v, strings.Join(want, ", "))
+		}
+	}
+	oneOf("mode", f.Mode, "off", "monitor", "block")
+	oneOf("onFault", f.OnFault, "open", "closed")
+	oneOf("onLimit", f.OnLimit, "block", "pass")
+	if f.Threshold < 0 || f.Threshold > 100 {
+		bad("threshold: %d: want 1 to 100", f.Threshold)
+	}
+	if f.Paranoia < 0 || f.Paranoia > 4 {
+		bad("paranoia: %d: want 1 to 4", f.Paranoia)
+	}
+	for _, t := range f.BlockTriggers {
+		if _, ok := triggers(t); !ok {
+			bad("blockTriggers: %q is no trigger: want http, %s", t, sourceNames())
+		}
+	}
+	for i, x := range f.Exceptions {
+		if _, err := x.compile(); err != nil {
+			bad("exceptions[%d]: %w", i, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Apply puts the file's settings into p.
+func (f *File) Apply(p *Policy) error {
+	var err error
+	if f.Metadata.Version != "" || f.Metadata.Name != "" {
+		p.Version = strings.TrimPrefix(f.Metadata.Name+"@"+f.Metadata.Version, "@")
+	}
+	switch f.Mode {
+	case "off":
+		p.Mode = verdict.Off
+	case "monitor":
+		p.Mode = verdict.Monitor
+	case "block":
+		p.Mode = verdict.Block
+	}
+	if f.Threshold > 0 {
+		p.Threshold = f.Threshold
+	}
+	if f.OnFault != "" {
+		p.FailClosed = f.OnFault == "closed"
+	}
+	if f.OnLimit != "" {
+		p.PassLimits = f.OnLimit == "pass"
+	}
+	if len(f.BlockTriggers) > 0 {
+		p.BlockTriggers = map[event.Source]bool{}
+		for _, t := range f.BlockTriggers {
+			ss, _ := triggers(t)
+			for _, s := range ss {
+				p.BlockTriggers[s] = true
+			}
+		}
+	}
+	for _, fx := range f.Exceptions {
+		x, xerr := fx.compile()
+		err = errors.Join(err, xerr)
+		p.Exceptions = append(p.Exceptions, x)
+	}
+	return err
+}
+
+// triggers maps a name of MERLON_BLOCK_TRIGGERS to sources.
+func triggers(name string) ([]event.Source, bool) {
+	if name == "http" {
+		return []event.Source{event.RESTAPI, event.HTTPAPI, event.FunctionURL, event.ALB}, true
+	}
+	for _, s := range event.Sources() {
+		if string(s) == name {
+			return []event.Source{s}, true
+		}
+	}
+	return nil, false
+}
+
+func sourceNames() string {
+	var names []string
+	for _, s := range event.Sources() {
+		names = append(names, string(s))
+	}
+	return strings.Join(names, ", ")
+}
+
+func (fx FileException) compile() (x Exception, err error) {
+	x = Exception{Route: fx.Route, Reason: fx.Reason}
+	if fx.Reason == "" {
+		return x, errors.New("reason: missing: say why the finding is not an attack")
+	}
+	first, last, ranged := strings.Cut(fx.Rule, "-")
+	if !ranged {
+		last = first
+	}
+	if x.FirstRule, err = strconv.Atoi(first); err == nil {
+		x.LastRule, err = strconv.Atoi(last)
+	}
+	if err != nil || x.FirstRule <= 0 || x.LastRule < x.FirstRule {
+		return x, fmt.Errorf("rule: %q: want an id or a range such as 942100-942199", fx.Rule)
+	}
+	if fx.Place != "" {
+		ok := false
+		if x.Place, ok = verdict.ParsePlace(fx.Place); !ok {
+			return x, fmt.Errorf("place: %q: want method, target, path, query, header, cookie, body, argument or context", fx.Place)
+		}
+	}
+	if fx.Expires != "" {
+		if x.Expires, err = time.Parse(time.DateOnly, fx.Expires); err != nil {
+			return x, fmt.Errorf("expires: %q: want a date such as 2027-03-01", fx.Expires)
+		}
+	}
+	for i, s := range fx.Path {
+		step, ok := stepOf(s)
+		if !ok {
+			return x, fmt.Errorf("path[%d]: %v: want a key, an index, or null for any segment", i, s)
+		}
+		x.Path = append(x.Path, step)
+	}
+	return x, nil
+}
+
+func stepOf(v any) (Step, bool) {
+	switch v := v.(type) {
+	case nil:
+		return Step{Any: true}, true
+	case string:
+		return Step{Segment: verdict.Key(v)}, true
+	case uint64:
+		return Step{Segment: verdict.At(int(v))}, v < 1<<31
+	}
+	return Step{}, false
+}

@@ -1,0 +1,139 @@
+// Package policy decides: evidence in, verdict out. It is pure. It opens no
+// file, reads no clock but the one it is given, and knows no rule engine; a
+// fault of ours is evidence like any other, so a decision is always reached.
+package policy
+
+import (
+	"fmt"
+	"sort"
+	"time"
+
+	"github.com/merlon-security/merlon/internal/event"
+	"github.com/merlon-security/merlon/internal/verdict"
+)
+
+// Policy is everything a decision depends on besides the evidence. The zero
+// Policy monitors with a threshold of 0, which nobody wants; use Default.
+type Policy struct {
+	Version    string
+	Mode       verdict.Mode
+	Threshold  int
+	FailClosed bool // our own fault: refuse, instead of letting pass
+	PassLimits bool // a limit reached: let pass, instead of refusing
+	// BlockTriggers, when not empty, are the only sources that are refused in
+	// block mode; the others stay in monitor.
+	BlockTriggers map[event.Source]bool
+	Exceptions    []Exception
+}
+
+// Default is the policy of an unconfigured function.
+func Default() *Policy { return &Policy{Version: "default", Threshold: 5} }
+
+// Evidence is all that is known about one event when the decision is taken.
+type Evidence struct {
+	Source   event.Source
+	Route    string
+	Findings []verdict.Finding
+	Scores   []int    // anomaly score of each record, or one for the whole event
+	Limits   []string // limits that kept part of the event from being inspected
+	Skipped  int
+	Fault    error // our own fault
+	// Refusable is false where a refusal cannot be made without losing data or
+	// stalling the source; such an event is reported and delivered.
+	Refusable bool
+	Now       time.Time
+}
+
+// Decide establishes: v.Action != Undecided, v.Reason == EngineFault iff the
+// evidence holds a fault, and v.Action == ActionBlock only if v.Mode == Block.
+func (p *Policy) Decide(e Evidence) verdict.Verdict {
+	v := verdict.Verdict{
+		Mode: p.modeFor(e), Threshold: p.Threshold, Limits: e.Limits, Skipped: e.Skipped, Fault: e.Fault,
+		Action: verdict.ActionAllow, WouldAction: verdict.ActionAllow, Reason: verdict.Clean,
+	}
+	excepted := p.weigh(&v, e)
+	switch {
+	case e.Fault != nil:
+		v.Reason, v.Message = verdict.EngineFault, "inspection failed: "+e.Fault.Error()
+		v.Severity = verdict.SeverityMedium
+		v.FailOpen = !p.FailClosed
+		if p.FailClosed {
+			v.WouldAction = verdict.ActionBlock
+		}
+	case v.Score >= p.Threshold:
+		v.Reason, v.WouldAction = verdict.RuleMatch, verdict.ActionBlock
+		v.Message = fmt.Sprintf("anomaly score %d reached the threshold %d: %s", v.Score, p.Threshold, heaviest(v.Findings))
+		v.Severity = verdict.SeverityHigh
+		if v.Score >= 2*p.Threshold {
+			v.Severity = verdict.SeverityCritical
+		}
+	case len(e.Limits) > 0:
+		v.Reason = verdict.LimitReached
+		v.Message = fmt.Sprintf("not all of the event could be inspected: %v", e.Limits)
+		v.Severity = verdict.SeverityMedium
+		if !p.PassLimits {
+			v.WouldAction = verdict.ActionBlock
+		}
+	case len(v.Findings) > 0:
+		v.Message = fmt.Sprintf("anomaly score %d stays below the threshold %d", v.Score, p.Threshold)
+		v.Severity = verdict.SeverityLow
+	case excepted:
+		v.Reason, v.Message = verdict.Excepted, "every finding is covered by an exception"
+	default:
+		v.Message = "no finding"
+	}
+	p.act(&v, e)
+	return v
+}
+
+// act turns what block mode would do into what this mode does.
+func (p *Policy) act(v *verdict.Verdict, e Evidence) {
+	if v.WouldAction != verdict.ActionBlock {
+		return
+	}
+	switch {
+	case v.Mode == verdict.Block && e.Refusable:
+		v.Action = verdict.ActionBlock
+	case v.Mode == verdict.Block && v.Reason == verdict.RuleMatch:
+		v.Action, v.Reason = verdict.ActionMonitor, verdict.NotEnforced
+		v.Message += "; delivered, because a refusal of this event source would lose data or stall it"
+	default:
+		v.Action = verdict.ActionMonitor
+	}
+}
+
+func (p *Policy) modeFor(e Evidence) verdict.Mode {
+	if p.Mode == verdict.Block && len(p.BlockTriggers) > 0 && !p.BlockTriggers[e.Source] {
+		return verdict.Monitor
+	}
+	return p.Mode
+}
+
+// weigh sets the findings that count and the score: the highest over the
+// request or its records, without what exceptions cover.
+func (p *Policy) weigh(v *verdict.Verdict, e Evidence) (excepted bool) {
+	scores := append([]int(nil), e.Scores...)
+	for i := range e.Findings {
+		f := &e.Findings[i]
+		if p.excepted(f, e) {
+			excepted = true
+			if r := max(0, f.Record); r < len(scores) {
+				scores[r] -= f.Score
+			}
+			continue
+		}
+		v.Findings = append(v.Findings, *f)
+	}
+	for _, s := range scores {
+		v.Score = max(v.Score, s)
+	}
+	sort.SliceStable(v.Findings, func(i, j int) bool { return v.Findings[i].Score > v.Findings[j].Score })
+	return excepted
+}
+
+func heaviest(fs []verdict.Finding) string {
+	if len(fs) == 0 {
+		return "no single finding"
+	}
+	return fmt.Sprintf("rule %d, %s", fs[0].RuleID, fs[0].Message)
+}

@@ -1,0 +1,80 @@
+// Package rules holds the rule sets as data: the OWASP Core Rule Set, reduced
+// by policy/waf/gen, and Merlon's set-up for Lambda events. It imports nothing
+// of the project and decides nothing; policy/waf compiles what it returns.
+package rules
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+	"strings"
+)
+
+//go:generate go run ../waf/gen -o .
+
+// Version names the rule set in verdicts.
+const Version = "crs-4.25.0"
+
+//go:embed crs merlon
+var files embed.FS
+
+// Set selects a composition of rules.
+type Set uint8
+
+// The rule sets.
+const (
+	// Default is CRS request rules set up for Lambda.
+	Default Set = iota
+	// CRSOnly is stock CRS with its recommended configuration and nothing of
+	// ours: for the rule set's own regression tests.
+	CRSOnly
+)
+
+// Options fix what is constant for a configuration.
+type Options struct {
+	Set       Set
+	Paranoia  int // 1 to 4
+	Threshold int
+}
+
+// Data is the file system of the phrase files that @pmFromFile reads.
+func Data() fs.FS {
+	sub, err := fs.Sub(files, "crs")
+	if err != nil {
+		panic("bug: the embedded directory crs exists: " + err.Error())
+	}
+	return sub
+}
+
+// SecLang returns the text of a rule set, ready to be parsed in one piece.
+func SecLang(o Options) string {
+	var b strings.Builder
+	if o.Set == CRSOnly {
+		b.WriteString(read("crs/coraza.conf"))
+		b.WriteString(read("crs/crs-setup.conf"))
+		b.WriteString(setup(o))
+		b.WriteString(read("crs/request.conf"))
+		b.WriteString(read("crs/response.conf"))
+		return b.String()
+	}
+	b.WriteString(read("merlon/engine.conf"))
+	b.WriteString(setup(o))
+	b.WriteString(read("merlon/setup.conf"))
+	b.WriteString(read("crs/request.conf"))
+	b.WriteString(read("merlon/overlay.conf"))
+	return b.String()
+}
+
+func setup(o Options) string {
+	return fmt.Sprintf("SecAction \"id:9000001,phase:1,pass,t:none,nolog,"+
+		"setvar:tx.crs_setup_version=4250,setvar:tx.blocking_paranoia_level=%d,setvar:tx.detection_paranoia_level=%d,"+
+		"setvar:tx.inbound_anomaly_score_threshold=%d\"\n", o.Paranoia, o.Paranoia, o.Threshold)
+}
+
+func read(name string) string {
+	data, err := files.ReadFile(name)
+	if err != nil {
+		panic("bug: embedded file is missing: " + err.Error())
+	}
+	return string(data)
+}

@@ -1,0 +1,89 @@
+// Package crsgen reduces the OWASP Core Rule Set to the text that Merlon
+// embeds. It is used when the rule set is built and in tests; the extension
+// never links it.
+package crsgen
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	coreruleset "github.com/corazawaf/coraza-coreruleset/v4"
+)
+
+// Generate returns the files of package rules, by their name below it: the
+// request and response rules without comments, the data files that their
+// operators read, and the licence.
+func Generate() (map[string][]byte, error) {
+	files := map[string][]byte{}
+	entries, err := fs.ReadDir(coreruleset.FS, "@owasp_crs")
+	if err != nil {
+		return nil, fmt.Errorf("read rule set: %w", err)
+	}
+	var request, response bytes.Buffer
+	for _, e := range entries { // ReadDir sorts by name, which is the order rules load in
+		data, err := fs.ReadFile(coreruleset.FS, "@owasp_crs/"+e.Name())
+		if err != nil {
+			return nil, fmt.Errorf("read rule set: %w", err)
+		}
+		switch {
+		case strings.HasSuffix(e.Name(), ".data"):
+			files["crs/"+e.Name()] = stripData(data)
+		case strings.HasPrefix(e.Name(), "REQUEST-"):
+			reduce(&request, data)
+		case strings.HasPrefix(e.Name(), "RESPONSE-"):
+			reduce(&response, data)
+		}
+	}
+	files["crs/request.conf"] = request.Bytes()
+	files["crs/response.conf"] = response.Bytes()
+	for from, to := range map[string]string{
+		"@crs-setup.conf.example":  "crs/crs-setup.conf",
+		"@coraza.conf-recommended": "crs/coraza.conf",
+	} {
+		data, err := fs.ReadFile(coreruleset.FS, from)
+		if err != nil {
+			return nil, fmt.Errorf("read rule set: %w", err)
+		}
+		var b bytes.Buffer
+		reduce(&b, data)
+		files[to] = b.Bytes()
+	}
+	return files, nil
+}
+
+// reduce drops comments and blank lines, which are four fifths of the text, and
+// joins continued lines.
+func reduce(out *bytes.Buffer, conf []byte) {
+	sc := bufio.NewScanner(bytes.NewReader(conf))
+	sc.Buffer(nil, 1<<20)
+	joined := ""
+	for sc.Scan() {
+		line := strings.TrimSpace(sc.Text())
+		if joined == "" && (line == "" || strings.HasPrefix(line, "#")) {
+			continue
+		}
+		if rest, more := strings.CutSuffix(line, `\`); more {
+			joined += rest
+			continue
+		}
+		out.WriteString(joined + line + "\n")
+		joined = ""
+	}
+}
+
+// stripData drops the comments of a phrase file, as @pmFromFile does.
+func stripData(data []byte) []byte {
+	var out bytes.Buffer
+	for line := range bytes.Lines(data) {
+		t := bytes.TrimSpace(line)
+		if len(t) == 0 || t[0] == '#' {
+			continue
+		}
+		out.Write(bytes.TrimRight(line, "\r\n"))
+		out.WriteByte('\n')
+	}
+	return out.Bytes()
+}

@@ -1,0 +1,45 @@
+package waf
+
+import (
+	"strings"
+
+	"github.com/corazawaf/coraza/v3/types"
+)
+
+// ruleInfo is what a finding tells about its rule that Coraza's match does not.
+type ruleInfo struct {
+	operator string
+	// scoring is the member of the rule's chain that adds to the score.
+	scoring int
+}
+
+// collect returns a rule observer that fills into. Coraza reports no operator,
+// so it is read off the rule's text.
+func collect(into map[int]ruleInfo) func(types.RuleMetadata) {
+	return func(r types.RuleMetadata) {
+		into[r.ID()] = ruleInfo{operator: operatorOf(r.Raw())}
+	}
+}
+
+// operatorOf finds "@name" in the text of a rule; a pattern without one is @rx.
+func operatorOf(raw string) string {
+	_, rest, ok := strings.Cut(raw, `"`)
+	if !ok {
+		return ""
+	}
+	rest = strings.TrimPrefix(strings.TrimSpace(rest), "!")
+	if !strings.HasPrefix(rest, "@") {
+		return "rx"
+	}
+	end := strings.IndexAny(rest, " \"")
+	if end < 0 {
+		return rest[1:]
+	}
+	return rest[1:end]
+}
+
+// severityScores are CRS's default scores (crs-setup, "Anomaly Scoring Severity
+// Levels").
+var severityScores = map[types.RuleSeverity]int{
+	types.RuleSeverityCritical: 5, types.RuleSeverityError: 4, types.RuleSeverityWarning: 3, types.RuleSeverityNotice: 2,
+}

@@ -1,0 +1,48 @@
+package waf
+
+import (
+	"fmt"
+
+	"github.com/merlon-security/merlon/internal/event"
+)
+
+// inspectStock runs the rule set as its authors configure it, with Coraza's own
+// body processors, on the request that an HTTP event describes.
+func (e *Engine) inspectStock(ev *event.Event) (res Result, err error) {
+	res.Scores = make([]int, 1)
+	if ev.HTTP == nil {
+		return res, nil
+	}
+	tx := e.waf.NewTransaction()
+	defer func() {
+		if cerr := tx.Close(); cerr != nil && err == nil {
+			err = fmt.Errorf("close transaction: %w", cerr)
+		}
+	}()
+	tx.ProcessConnection(ev.Caller.IP, 0, "", 0)
+	tx.ProcessURI(ev.HTTP.Target, ev.HTTP.Method, ev.HTTP.Protocol)
+	for _, h := range ev.HTTP.Headers {
+		tx.AddRequestHeader(h.Name, h.Value)
+	}
+	tx.ProcessRequestHeaders()
+	if _, _, err := tx.WriteRequestBody([]byte(ev.HTTP.Body)); err != nil {
+		return res, fmt.Errorf("write request body: %w", err)
+	}
+	if _, err := tx.ProcessRequestBody(); err != nil {
+		return res, fmt.Errorf("evaluate rules: %w", err)
+	}
+	m := matches{rules: tx.MatchedRules()}
+	if m.score, err = score(tx); err != nil {
+		return res, err
+	}
+	res.Scores[0] = m.score
+	c := chunk{record: -1}
+	c.in.HasHead = true
+	for i := range ev.Leaves {
+		if asArgument(&ev.Leaves[i]) {
+			c.add(&ev.Leaves[i], int32(i))
+		}
+	}
+	res.Findings = e.findings(ev, &c, m, nil)
+	return res, nil
+}

@@ -1,0 +1,96 @@
+package waf
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
+	"github.com/corazawaf/coraza/v3/types"
+
+	"github.com/merlon-security/merlon/policy/screen"
+)
+
+// matches is the outcome of one transaction.
+type matches struct {
+	rules []types.MatchedRule
+	score int
+}
+
+// narrower is what the transactions of Coraza 3.8.1 can do beyond their public
+// interface: leave out rules for one transaction.
+type narrower interface {
+	RemoveRuleByIDRange(start, end int)
+}
+
+// run evaluates one transaction over in, without the rules in narrow.
+func (e *Engine) run(in *screen.Input, narrow [][2]int) (m matches, err error) {
+	tx := e.waf.NewTransaction()
+	defer func() {
+		if cerr := tx.Close(); cerr != nil && err == nil {
+			err = fmt.Errorf("close transaction: %w", cerr)
+		}
+	}()
+	if len(narrow) > 0 {
+		n, ok := tx.(narrower)
+		if !ok {
+			return m, errors.New("bug: this Coraza's transactions cannot leave out rules")
+		}
+		for _, r := range narrow {
+			n.RemoveRuleByIDRange(r[0], r[1])
+		}
+	}
+	feed(tx, in)
+	tx.ProcessRequestHeaders()
+	if _, err := tx.ProcessRequestBody(); err != nil {
+		return m, fmt.Errorf("evaluate rules: %w", err)
+	}
+	m.score, err = score(tx)
+	m.rules = tx.MatchedRules()
+	return m, err
+}
+
+// feed hands over a transaction's input. An event that is no HTTP request has
+// no head; Coraza evaluates nothing without one, so it gets a plain one, and
+// the rules about heads are left out.
+func feed(tx types.Transaction, in *screen.Input) {
+	if in.HasHead {
+		tx.ProcessConnection(in.RemoteAddr, 0, "", 0)
+		tx.ProcessURI(in.URI, in.Method, in.Protocol)
+		for _, h := range in.Headers {
+			tx.AddRequestHeader(h.Name, h.Value)
+		}
+	} else {
+		tx.ProcessURI("/", "POST", "HTTP/1.1")
+	}
+	for _, a := range in.Args {
+		switch a.Origin {
+		case screen.Query:
+			tx.AddGetRequestArgument(a.Name, a.Value)
+		case screen.Path:
+			tx.AddPathRequestArgument(a.Name, a.Value)
+		default:
+			tx.AddPostRequestArgument(a.Name, a.Value)
+		}
+	}
+}
+
+// score reads the anomaly score over the paranoia levels that count.
+func score(tx types.Transaction) (int, error) {
+	st, ok := tx.(plugintypes.TransactionState)
+	if !ok {
+		return 0, errors.New("bug: this Coraza's transactions do not show their variables")
+	}
+	vars := st.Variables().TX()
+	total := 0
+	for level := 1; level <= 4; level++ {
+		for _, v := range vars.Get("inbound_anomaly_score_pl" + strconv.Itoa(level)) {
+			n, err := strconv.Atoi(v)
+			if err != nil {
+				return 0, fmt.Errorf("bug: anomaly score %q is not a number", v)
+			}
+			total += n
+		}
+	}
+	return total, nil
+}
