@@ -8,7 +8,7 @@ import (
 // listen address); Default returns the documented defaults.
 type Config struct {
 	Mode          Mode
-	BlockTriggers []string // triggers that may be refused in block mode; nil means every one
+	BlockTriggers []string // triggers that may be refused in block mode, as Blocks reads them; nil means every one
 	OnFault       OnFault
 	OnLimit       OnLimit
 	Paranoia      int // CRS paranoia level, 1–4
@@ -87,7 +87,8 @@ func (c Config) Source(name string) Source { return c.source[name] }
 // Blocks reports whether MERLON_BLOCK_TRIGGERS lets events of the trigger be
 // refused. It says nothing about the mode.
 func (c Config) Blocks(trigger string) bool {
-	return c.BlockTriggers == nil || contains(c.BlockTriggers, trigger)
+	return c.BlockTriggers == nil || contains(c.BlockTriggers, trigger) ||
+		isHTTP(trigger) && contains(c.BlockTriggers, "http")
 }
 
 // InitError is the error with which the function must not start: the invalid

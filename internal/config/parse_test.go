@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/merlon-security/merlon/internal/config"
+	"github.com/merlon-security/merlon/internal/event"
 )
 
 func TestDefaults(t *testing.T) {
@@ -279,7 +280,25 @@ func TestOverlay(t *testing.T) {
 
 func TestB23BlockTriggers(t *testing.T) {
 	c, _ := config.Parse([]string{"MERLON_BLOCK_TRIGGERS=http,sqs"})
-	if !c.Blocks("http") || c.Blocks("kinesis") || !config.Default().Blocks("kinesis") {
-		t.Errorf("Blocks: http %v, kinesis %v, kinesis by default %v, want true, false, true", c.Blocks("http"), c.Blocks("kinesis"), config.Default().Blocks("kinesis"))
+	for trigger, want := range map[string]bool{"apigw-v1": true, "apigw-v2": true, "function-url": true, "alb": true, "sqs": true, "kinesis": false, "websocket": false} {
+		if got := c.Blocks(trigger); got != want {
+			t.Errorf("Blocks(%s) with http,sqs = %v, want %v", trigger, got, want)
+		}
+		if !config.Default().Blocks(trigger) {
+			t.Errorf("Blocks(%s) by default = false, want true", trigger)
+		}
+	}
+}
+
+// A source that the decoder knows and this list does not could never be named.
+func TestB23EverySourceIsATrigger(t *testing.T) {
+	names := map[string]bool{}
+	for _, name := range config.Triggers {
+		names[name] = true
+	}
+	for _, source := range event.Sources() {
+		if !names[string(source)] {
+			t.Errorf("event source %q is not in config.Triggers", source)
+		}
 	}
 }

@@ -1,10 +1,19 @@
 package config
 
-// Triggers are the names MERLON_BLOCK_TRIGGERS accepts, one for each kind of
-// event source that is refused in its own way. Read-only.
+// Triggers are the names MERLON_BLOCK_TRIGGERS accepts: the event sources of
+// internal/event (a test compares them) and http for all four HTTP sources.
+// Read-only.
 var Triggers = []string{
-	"http", "websocket", "lattice", "authorizer", "appsync",
-	"cognito", "lex", "alexa", "connect", "bedrock", "states", "invoke", "durable",
-	"sqs", "kinesis", "dynamodb", "documentdb", "kafka", "mq", "firehose",
-	"sns", "s3", "s3-batch", "s3-object", "eventbridge", "ses", "iot", "logs", "control",
+	"http", "apigw-v1", "apigw-v2", "function-url", "alb", "websocket", "authorizer", "appsync",
+	"sqs", "sns", "s3", "dynamodb", "kinesis", "firehose", "kafka", "mq", "eventbridge", "cwlogs", "ses",
+	"cognito", "lex", "codecommit", "cloudfront", "cloudformation", "codepipeline", "config", "direct",
+}
+
+// isHTTP reports whether the trigger belongs to the group http.
+func isHTTP(trigger string) bool {
+	switch trigger {
+	case "apigw-v1", "apigw-v2", "function-url", "alb":
+		return true
+	}
+	return false
 }

@@ -1,0 +1,58 @@
+// Package server is the extension's half of the hello. It is apart from
+// package hello because it uses net/http, which the wrapper must not link.
+package server
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/merlon-security/merlon/internal/hello"
+)
+
+// Handler answers hellos made with the key and tells onHello what they said.
+// onHello is called before the answer is written, so that the runtime's first
+// poll finds its facts in place; it must not block. It may be called more than
+// once: a runtime that crashed is started again, by the wrapper again.
+//
+// A request that does not prove the key is refused with 403 and no explanation
+// beyond the protocol's name; onHello does not hear of it.
+func Handler(key hello.Key, onHello func(hello.Hello)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost {
+			w.Header().Set("Allow", http.MethodPost)
+			http.Error(w, hello.Version, http.StatusMethodNotAllowed)
+			return
+		}
+		nonce, h, err := read(key, r)
+		if err != nil {
+			http.Error(w, hello.Version, http.StatusForbidden)
+			return
+		}
+		onHello(h)
+		answer := hello.Version + " " + key.Answer(nonce) + "\n"
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.Header().Set("Content-Length", strconv.Itoa(len(answer)))
+		w.WriteHeader(http.StatusOK)
+		io.WriteString(w, answer)
+	})
+}
+
+// read checks the claim before it looks at anything the body says.
+func read(key hello.Key, r *http.Request) (nonce string, h hello.Hello, err error) {
+	parts := strings.Split(r.Header.Get(hello.HeaderName), " ")
+	if len(parts) != 3 || parts[0] != hello.Version || len(parts[1]) != 32 {
+		return "", h, errors.New("read hello: want version, nonce and claim")
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, hello.MaxBody+1))
+	if err != nil {
+		return "", h, err
+	}
+	if !hello.Equal(parts[2], key.Claim(parts[1], body)) {
+		return "", h, errors.New("read hello: the claim is not ours")
+	}
+	h, err = hello.Decode(body)
+	return parts[1], h, err
+}
