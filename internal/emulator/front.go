@@ -1,0 +1,176 @@
+package emulator
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// FrontKind is what stands between an HTTP client and the function.
+type FrontKind int
+
+const (
+	FunctionURL FrontKind = iota // payload 2.0
+	HTTPAPI                      // API Gateway HTTP API, payload 2.0
+	RESTAPI                      // API Gateway REST API, payload 1.0, proxy integration
+	ALB                          // Application Load Balancer, lambda target
+)
+
+// String names the kind as configuration does.
+func (k FrontKind) String() string {
+	switch k {
+	case FunctionURL:
+		return "function-url"
+	case HTTPAPI:
+		return "http-api"
+	case RESTAPI:
+		return "rest-api"
+	case ALB:
+		return "alb"
+	}
+	return "unknown"
+}
+
+// Front is one way to reach the function over HTTP.
+type Front struct {
+	Kind FrontKind
+	// Stream is a function URL's invoke mode RESPONSE_STREAM instead of BUFFERED.
+	Stream bool
+	// MultiValue is the ALB target group's attribute lambda.multi_value_headers.enabled.
+	MultiValue bool
+	// Stage of an HTTP or REST API; default "$default" and "prod".
+	Stage string
+}
+
+// URLHandler serves the function as the front would: HTTP in, event, invoke,
+// the function's reply decoded, HTTP out. Requests from web pages of other
+// sites are refused.
+func (l *Lambda) URLHandler(front Front) http.Handler {
+	f := &frontHandler{lambda: l, Front: front, domain: domainOf(front.Kind, l.opts.Region)}
+	switch front.Kind {
+	case HTTPAPI, FunctionURL:
+		setDefault(&f.Stage, "$default")
+	case RESTAPI:
+		setDefault(&f.Stage, "prod")
+	}
+	return l.refuseForeign(f)
+}
+
+type frontHandler struct {
+	Front
+	lambda *Lambda
+	domain domain
+}
+
+// domain is the name the front is reached under, with its first label.
+type domain struct{ name, prefix string }
+
+func domainOf(kind FrontKind, region string) domain {
+	switch kind {
+	case FunctionURL:
+		id := randomHex(16)
+		return domain{id + ".lambda-url." + region + ".on.aws", id}
+	case ALB:
+		return domain{"alb." + region + ".elb.amazonaws.com", "alb"}
+	default:
+		id := randomHex(5)
+		return domain{id + ".execute-api." + region + ".amazonaws.com", id}
+	}
+}
+
+// arrival is a request as the front received it, before it becomes an event.
+type arrival struct {
+	*http.Request
+	rawPath  string // percent-encoded, as sent
+	rawQuery string
+	body     []byte
+	sourceIP string
+	id       string
+	trace    string
+	at       time.Time
+}
+
+func (f *frontHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	a, err := arrive(r)
+	if err != nil {
+		f.writeTooLarge(w)
+		return
+	}
+	payload, err := json.Marshal(f.event(a))
+	if err != nil {
+		panic("bug: event does not marshal: " + err.Error())
+	}
+	req := Request{Payload: payload, RequestID: newUUID(), TraceID: a.trace}
+	if f.Kind == FunctionURL && f.Stream {
+		f.stream(w, r, req)
+		return
+	}
+	result, err := f.lambda.Invoke(r.Context(), req)
+	switch {
+	case errors.Is(err, ErrRequestTooLarge):
+		f.writeTooLarge(w)
+	case err != nil:
+		f.writeUnavailable(w)
+	case result.FunctionError != "":
+		f.writeBadGateway(w)
+	default:
+		f.reply(w, result)
+	}
+}
+
+func arrive(r *http.Request) (*arrival, error) {
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxPayload+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(body) > maxPayload {
+		return nil, ErrRequestTooLarge
+	}
+	a := &arrival{Request: r, rawQuery: r.URL.RawQuery, body: body, id: newUUID(), at: time.Now()}
+	a.rawPath, _, _ = strings.Cut(r.RequestURI, "?")
+	if !strings.HasPrefix(a.rawPath, "/") { // absolute form, or a request made by hand
+		a.rawPath = r.URL.EscapedPath()
+	}
+	setDefault(&a.rawPath, "/")
+	a.sourceIP = r.RemoteAddr
+	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
+		a.sourceIP = host
+	}
+	setDefault(&a.sourceIP, "127.0.0.1")
+	a.trace = r.Header.Get("X-Amzn-Trace-Id")
+	setDefault(&a.trace, newTraceID())
+	return a, nil
+}
+
+func (f *frontHandler) event(a *arrival) any {
+	switch f.Kind {
+	case RESTAPI:
+		return f.restEvent(a)
+	case ALB:
+		return f.albEvent(a)
+	default:
+		return f.httpEvent(a)
+	}
+}
+
+// header is the request's header as the function sees it: the client's, the
+// host the front is known by, and what the front adds. net/http has taken Host
+// out and joined nothing.
+func (f *frontHandler) header(a *arrival) http.Header {
+	h := a.Header.Clone()
+	h.Set("Host", f.domain.name)
+	root, _, _ := strings.Cut(a.trace, ";")
+	h.Set("X-Amzn-Trace-Id", root)
+	forwarded := append(h.Values("X-Forwarded-For"), a.sourceIP)
+	h.Set("X-Forwarded-For", strings.Join(forwarded, ", "))
+	h.Set("X-Forwarded-Port", "443")
+	h.Set("X-Forwarded-Proto", "https")
+	if len(a.body) > 0 {
+		h.Set("Content-Length", itoa(len(a.body)))
+	}
+	return h
+}
