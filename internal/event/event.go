@@ -10,7 +10,11 @@
 // it came in.
 package event
 
-import "github.com/merlon-security/merlon/internal/verdict"
+import (
+	"strings"
+
+	"github.com/merlon-security/merlon/internal/verdict"
+)
 
 // Event is a decoded event. It holds one copy of the event's bytes and
 // substrings of it; the bytes given to Decode may be reused.
@@ -119,4 +123,59 @@ type Limits struct {
 // thousand values that a function of the same memory could itself decode.
 func DefaultLimits() Limits {
 	return Limits{Bytes: 8 << 20, Nodes: 400_000, Decoded: 32 << 20, Nesting: 8}
+}
+
+// Header returns the first value of a request header; empty if there is none.
+func (e *Event) Header(name string) string {
+	if e.HTTP == nil {
+		return ""
+	}
+	for _, h := range e.HTTP.Headers {
+		if strings.EqualFold(h.Name, name) {
+			return h.Value
+		}
+	}
+	return ""
+}
+
+// Has reports whether the event is an object with this top-level key.
+func (e *Event) Has(key string) bool {
+	d := e.root()
+	return d != nil && d.child(0, key) > 0
+}
+
+// IsDisconnect reports whether a WebSocket event tells of a closed connection.
+func (e *Event) IsDisconnect() bool {
+	d := e.root()
+	return d != nil && d.text(d.child(d.child(0, "requestContext"), "eventType")) == "DISCONNECT"
+}
+
+// HasTrigger reports whether a Cognito event's triggerSource contains one of
+// the given words.
+func (e *Event) HasTrigger(words ...string) bool {
+	d := e.root()
+	if d == nil {
+		return false
+	}
+	src := d.text(d.child(0, "triggerSource"))
+	for _, w := range words {
+		if strings.Contains(src, w) {
+			return true
+		}
+	}
+	return false
+}
+
+// root is the event's own document: the one document without an outer one that
+// is no context header.
+func (e *Event) root() *document {
+	for i := range e.docs {
+		if d := &e.docs[i]; d.outerDoc < 0 && d.label == "" {
+			if len(d.nodes) == 0 {
+				return nil
+			}
+			return d
+		}
+	}
+	return nil
 }

@@ -359,6 +359,8 @@ func (d *decoder) dropEchoes(r *request, first int) {
 
 func (r *request) echoes(name, value string) bool {
 	switch name {
+	case "protocol":
+		return isProtocol(value)
 	case "userAgent":
 		return value == r.header("user-agent")
 	case "domainName":
@@ -371,4 +373,11 @@ func (r *request) echoes(name, value string) bool {
 		}
 	}
 	return false
+}
+
+// isProtocol reports whether s is a protocol version as the front end writes
+// it, such as HTTP/1.1.
+func isProtocol(s string) bool {
+	rest, ok := strings.CutPrefix(s, "HTTP/")
+	return ok && len(rest) <= 3 && strings.Trim(rest, "0123456789.") == ""
 }

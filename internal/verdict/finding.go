@@ -58,3 +58,13 @@ func ParsePlace(s string) (Place, bool) {
 	}
 	return PlaceUnknown, false
 }
+
+// Inspection is what an inspection found in one event.
+type Inspection struct {
+	Findings []Finding
+	// Scores holds the anomaly score of each record; an event without records
+	// has one entry.
+	Scores []int
+	// Limits names what kept parts of the event from being inspected.
+	Limits []string
+}

@@ -38,29 +38,19 @@ type Engine struct {
 	set     rules.Set
 	program *screen.Program // nil without screen
 	scratch sync.Pool
-	levels  map[int]ruleInfo
-}
-
-// Result is what an inspection found.
-type Result struct {
-	Findings []verdict.Finding
-	// Score is the anomaly score of each record; an event without records has
-	// one entry.
-	Scores []int
-	// Limits names what kept parts of the event from being inspected.
-	Limits []string
+	info    map[int]ruleInfo
 }
 
 // New compiles the rules.
 func New(o Options) (*Engine, error) {
 	text := rules.SecLang(o.Rules)
-	levels := map[int]ruleInfo{}
+	info := map[int]ruleInfo{}
 	cfg := coraza.NewWAFConfig().WithRootFS(rules.Data()).WithDirectives(text)
-	waf, err := coraza.NewWAF(experimental.WAFConfigWithRuleObserver(cfg, collect(levels)))
+	waf, err := coraza.NewWAF(experimental.WAFConfigWithRuleObserver(cfg, collect(info)))
 	if err != nil {
 		return nil, fmt.Errorf("compile rules: %w", err)
 	}
-	e := &Engine{waf: waf, set: o.Rules.Set, levels: levels}
+	e := &Engine{waf: waf, set: o.Rules.Set, info: info}
 	if !o.NoScreen && o.Rules.Set == rules.Default {
 		if e.program, err = compileScreen(text, o.Rules.Paranoia); err != nil {
 			return nil, fmt.Errorf("compile screen: %w", err)
@@ -81,13 +71,13 @@ func compileScreen(text string, paranoia int) (*screen.Program, error) {
 }
 
 // Inspect looks for attacks in an event. ctx bounds the time: chunks of the
-// event that it leaves no time for are named in Result.Limits. The error is our
+// event that it leaves no time for are named in the result. The error is our
 // own fault, never the event's.
-func (e *Engine) Inspect(ctx context.Context, ev *event.Event) (Result, error) {
+func (e *Engine) Inspect(ctx context.Context, ev *event.Event) (verdict.Inspection, error) {
 	if e.set == rules.CRSOnly {
 		return e.inspectStock(ev)
 	}
-	res := Result{Scores: make([]int, max(1, ev.Records))}
+	res := verdict.Inspection{Scores: make([]int, max(1, ev.Records))}
 	for _, c := range chunks(ev) {
 		if ctx.Err() != nil {
 			res.Limits = append(res.Limits, "time")
@@ -101,7 +91,7 @@ func (e *Engine) Inspect(ctx context.Context, ev *event.Event) (Result, error) {
 }
 
 // inspectChunk screens one chunk and gives it to Coraza if anything can match.
-func (e *Engine) inspectChunk(ev *event.Event, c *chunk, res *Result) error {
+func (e *Engine) inspectChunk(ev *event.Event, c *chunk, res *verdict.Inspection) error {
 	var narrow [][2]int
 	if e.program != nil {
 		s := e.scratch.Get().(*screen.Scratch)

@@ -23,8 +23,8 @@ func (e *Engine) findings(ev *event.Event, c *chunk, m matches, narrow [][2]int)
 		}
 		for _, md := range starters(mr) {
 			f := verdict.Finding{
-				RuleID: meta.ID(), Engine: "waf", Message: mr.Message(), Severity: meta.Severity().String(), Score: per,
-				Phase: int(meta.Phase()), Tags: meta.Tags(), Operator: e.levels[meta.ID()].operator, Record: int(c.record),
+				RuleID: meta.ID(), Engine: "waf", Message: e.info[meta.ID()].message, Severity: meta.Severity().String(), Score: per,
+				Phase: int(meta.Phase()), Tags: meta.Tags(), Operator: e.info[meta.ID()].operator, Record: int(c.record),
 			}
 			e.locate(&f, ev, c, md, meta.ID())
 			out = append(out, f)

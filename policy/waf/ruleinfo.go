@@ -9,15 +9,14 @@ import (
 // ruleInfo is what a finding tells about its rule that Coraza's match does not.
 type ruleInfo struct {
 	operator string
-	// scoring is the member of the rule's chain that adds to the score.
-	scoring int
+	message  string
 }
 
 // collect returns a rule observer that fills into. Coraza reports no operator,
 // so it is read off the rule's text.
 func collect(into map[int]ruleInfo) func(types.RuleMetadata) {
 	return func(r types.RuleMetadata) {
-		into[r.ID()] = ruleInfo{operator: operatorOf(r.Raw())}
+		into[r.ID()] = ruleInfo{operator: operatorOf(r.Raw()), message: messageOf(r.Raw())}
 	}
 }
 
@@ -36,6 +35,18 @@ func operatorOf(raw string) string {
 		return rest[1:]
 	}
 	return rest[1:end]
+}
+
+// messageOf finds the message in the text of a rule. Macros are not expanded:
+// some messages quote the matched value, which has no business in a log.
+func messageOf(raw string) string {
+	_, rest, ok := strings.Cut(raw, "msg:'")
+	if !ok {
+		return ""
+	}
+	msg, _, _ := strings.Cut(rest, "',")
+	msg, _, _ = strings.Cut(msg, "%{")
+	return strings.TrimRight(msg, " (:'\"")
 }
 
 // severityScores are CRS's default scores (crs-setup, "Anomaly Scoring Severity

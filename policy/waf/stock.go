@@ -4,11 +4,12 @@ import (
 	"fmt"
 
 	"github.com/merlon-security/merlon/internal/event"
+	"github.com/merlon-security/merlon/internal/verdict"
 )
 
 // inspectStock runs the rule set as its authors configure it, with Coraza's own
 // body processors, on the request that an HTTP event describes.
-func (e *Engine) inspectStock(ev *event.Event) (res Result, err error) {
+func (e *Engine) inspectStock(ev *event.Event) (res verdict.Inspection, err error) {
 	res.Scores = make([]int, 1)
 	if ev.HTTP == nil {
 		return res, nil

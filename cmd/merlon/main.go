@@ -1,0 +1,67 @@
+// Command merlon is the tool for developers and pipelines: it runs functions
+// locally under the layer, inspects recorded events, packs layers and explains
+// configurations. It is not part of the layer.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/merlon-security/merlon/internal/agent"
+)
+
+// cli is the command line. Kong reads the tags.
+type cli struct {
+	Inspect inspectCmd       `cmd:"" help:"Inspect events, one JSON object a line, and print a verdict for each."`
+	Version kong.VersionFlag `help:"Print the version."`
+}
+
+// stdio is what a command reads and writes.
+type stdio struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], stdio{os.Stdin, os.Stdout, os.Stderr}))
+}
+
+// run executes one command line and returns the exit status: 0, 1 when the
+// command failed, 2 when the command line was wrong.
+func run(ctx context.Context, args []string, io stdio) int {
+	var c cli
+	exit := -1
+	parser, err := kong.New(&c,
+		kong.Name("merlon"),
+		kong.Description("Runtime protection for AWS Lambda."),
+		kong.UsageOnError(), kong.Writers(io.out, io.err),
+		kong.Exit(func(code int) { exit = code }),
+		kong.Vars{"version": agent.Version},
+	)
+	if err != nil {
+		fmt.Fprintln(io.err, "merlon: bug:", err)
+		return 1
+	}
+	kctx, err := parser.Parse(args)
+	if exit >= 0 { // --help or --version has been served
+		return exit
+	}
+	if err != nil {
+		fmt.Fprintf(io.err, "merlon: %v\nTry \"merlon --help\".\n", err)
+		return 2
+	}
+	kctx.BindTo(ctx, (*context.Context)(nil))
+	if err := kctx.Run(io); err != nil {
+		fmt.Fprintln(io.err, "merlon:", err)
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,178 @@
+// Package guard is the sentence of the program: decode, inspect, decide,
+// answer, report. It owns the order of these and what happens when one of them
+// fails; it knows the rule engine only as something that inspects, and the
+// reports only as something that takes them.
+package guard
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/merlon-security/merlon/internal/answer"
+	"github.com/merlon-security/merlon/internal/event"
+	"github.com/merlon-security/merlon/internal/verdict"
+	"github.com/merlon-security/merlon/policy"
+	"github.com/merlon-security/merlon/proxy"
+)
+
+// Engine finds attacks in a decoded event.
+type Engine interface {
+	Inspect(ctx context.Context, ev *event.Event) (verdict.Inspection, error)
+}
+
+// Reporter takes verdicts. It must not block.
+type Reporter interface {
+	Add(verdict.Record)
+	Idle(ctx context.Context, until time.Time)
+}
+
+// Guard inspects invocations. It is safe for concurrent use.
+type Guard struct {
+	Engine   Engine
+	Policy   *policy.Policy
+	Answers  answer.Settings
+	Reporter Reporter
+	Redactor verdict.Redactor
+	Limits   event.Limits
+	// Budget is the share of an invocation's remaining time that inspection may
+	// use, in percent.
+	Budget int
+	// Deployment is copied into every record.
+	Deployment Deployment
+	Now        func() time.Time
+
+	warm atomic.Bool
+}
+
+// Deployment is what is the same for all verdicts of an environment.
+type Deployment struct {
+	Function     verdict.Function
+	Account      string
+	Region       string
+	AgentVersion string
+	Ruleset      string
+	ConfigFaults []string
+}
+
+// reserve is kept back from every deadline for the answer and the reports.
+const reserve = 200 * time.Millisecond
+
+// Judgement is the outcome for one event, with what was decided and why.
+type Judgement struct {
+	Event   *event.Event
+	Verdict verdict.Verdict
+	ID      string
+	Reply   *answer.Reply // set if the event is refused
+	Latency time.Duration
+}
+
+// Inspect implements proxy.Inspector.
+func (g *Guard) Inspect(ctx context.Context, inv *proxy.Invocation) proxy.Outcome {
+	j := g.Judge(ctx, inv.Body, inv.Header, inv.Deadline)
+	cold := !g.warm.Swap(true)
+	out := proxy.Outcome{}
+	if j.Reply != nil {
+		out.Answer = outgoing(j.Reply)
+	}
+	if j.Verdict.Action != verdict.ActionAllow {
+		g.Reporter.Add(g.record(&j, inv, cold))
+	}
+	return out
+}
+
+// Idle implements proxy.Inspector.
+func (g *Guard) Idle(ctx context.Context, until time.Time) { g.Reporter.Idle(ctx, until) }
+
+// Recovered implements proxy.Recoverer: a panic that got past Judge is a fault
+// like any other.
+func (g *Guard) Recovered(_ context.Context, inv *proxy.Invocation, cause any) proxy.Outcome {
+	ev := &event.Event{Source: event.Direct}
+	j := Judgement{Event: ev, ID: verdict.NewID(g.Now())}
+	g.conclude(&j, verdict.Inspection{}, fmt.Errorf("panic: %v", cause))
+	g.Reporter.Add(g.record(&j, inv, !g.warm.Swap(true)))
+	if j.Reply == nil {
+		return proxy.Outcome{}
+	}
+	return proxy.Outcome{Answer: outgoing(j.Reply)}
+}
+
+// Judge decodes an event, inspects it and decides. deadline is the
+// invocation's; zero means there is none.
+func (g *Guard) Judge(ctx context.Context, body []byte, header http.Header, deadline time.Time) Judgement {
+	start := g.Now()
+	j := Judgement{ID: verdict.NewID(start)}
+	if !deadline.IsZero() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, g.allowance(deadline.Sub(start)))
+		defer cancel()
+	}
+	found, err := g.look(ctx, &j, body, header)
+	if j.Event == nil {
+		j.Event = &event.Event{Source: event.Direct}
+	}
+	g.conclude(&j, found, err)
+	j.Latency = g.Now().Sub(start)
+	return j
+}
+
+// allowance is the time that inspection may take of what is left.
+func (g *Guard) allowance(left time.Duration) time.Duration {
+	return max(0, min(left*time.Duration(g.Budget)/100, left-reserve))
+}
+
+// look decodes and inspects. A panic in either is an error: the invocation goes
+// on, by the policy for faults.
+func (g *Guard) look(ctx context.Context, j *Judgement, body []byte, header http.Header) (found verdict.Inspection, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic: %v at %s", v, site(debug.Stack()))
+		}
+	}()
+	j.Event = event.Decode(body, header, g.Limits)
+	return g.Engine.Inspect(ctx, j.Event)
+}
+
+// site names the function a panic came from: file and line, no values.
+func site(stack []byte) string {
+	lines := strings.Split(string(stack), "\n")
+	for i, l := range lines {
+		if strings.HasPrefix(l, "panic(") && i+3 < len(lines) {
+			where := strings.TrimSpace(lines[i+3])
+			where, _, _ = strings.Cut(where, " +0x")
+			return where[strings.LastIndexByte(where, '/')+1:]
+		}
+	}
+	return "unknown"
+}
+
+func (g *Guard) conclude(j *Judgement, found verdict.Inspection, fault error) {
+	route := ""
+	if j.Event.HTTP != nil {
+		route = j.Event.HTTP.Route
+	}
+	j.Verdict = g.Policy.Decide(policy.Evidence{
+		Source: j.Event.Source, Route: route, Findings: found.Findings, Scores: found.Scores,
+		Limits: append(found.Limits, j.Event.Limits...), Skipped: j.Event.Skipped,
+		Fault: fault, Refusable: answer.Refusable(j.Event), Now: g.Now(),
+	})
+	if j.Verdict.Action == verdict.ActionBlock {
+		r := answer.Refuse(j.Event, j.ID, g.Answers)
+		j.Reply = &r
+	}
+}
+
+func outgoing(r *answer.Reply) *proxy.Answer {
+	h := http.Header{"Content-Type": {r.ContentType}}
+	if r.ErrorType != "" {
+		h.Set("Lambda-Runtime-Function-Error-Type", r.ErrorType)
+	}
+	if r.Streaming {
+		h.Set("Lambda-Runtime-Function-Response-Mode", "streaming")
+	}
+	return &proxy.Answer{Error: r.Error, Header: h, Body: r.Body}
+}
