@@ -1,0 +1,174 @@
+// Package necessary derives, from a pattern, what every value it matches must
+// contain: a conjunction of clauses, each a choice between bytes and literals.
+// It proves absence only: a value that fails a clause cannot match; one that
+// passes all of them may.
+//
+// Conditions speak about the normal form of a value: ASCII in lower case,
+// U+017F and U+212A replaced by the s and k they fold to. Literals may be
+// found in the normal form or in the same text without the bytes of Junk,
+// which evasions put between the letters of a command.
+package necessary
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/merlon-security/merlon/policy/screen/transform"
+)
+
+// Junk are the bytes shells ignore inside words, as the rules against command
+// injection have them.
+const Junk = `"')[\^`
+
+// Clause holds for a value that contains one of the bytes or one of the literals.
+type Clause struct {
+	Bytes    transform.Bytes
+	Literals []string // at least two bytes each, sorted, none containing another
+}
+
+// Cond is a conjunction. Without clauses nothing is known.
+type Cond []Clause
+
+// maxLiteral bounds literals; a prefix of a necessary literal is necessary.
+const maxLiteral = 24
+
+// literalClause makes the clause "one of these strings occurs". It fails if
+// one of them is empty, for then it says nothing.
+func literalClause(set []string, escape transform.Bytes) (Clause, bool) {
+	c := Clause{Bytes: escape}
+	for _, s := range set {
+		switch {
+		case s == "":
+			return Clause{}, false
+		case len(s) == 1:
+			c.Bytes.Add(s)
+		case len(s) > maxLiteral:
+			c.Literals = append(c.Literals, s[:maxLiteral])
+		default:
+			c.Literals = append(c.Literals, s)
+		}
+	}
+	c.minimise()
+	return c, true
+}
+
+// minimise drops literals that another atom of the clause implies.
+func (c *Clause) minimise() {
+	slices.SortFunc(c.Literals, func(a, b string) int {
+		if len(a) != len(b) {
+			return len(a) - len(b)
+		}
+		return strings.Compare(a, b)
+	})
+	var kept []string
+next:
+	for _, s := range c.Literals {
+		for i := 0; i < len(s); i++ {
+			if c.Bytes.Has(s[i]) {
+				continue next
+			}
+		}
+		for _, k := range kept {
+			if strings.Contains(s, k) {
+				continue next
+			}
+		}
+		kept = append(kept, s)
+	}
+	slices.Sort(kept)
+	c.Literals = kept
+}
+
+// or joins two clauses into the one that holds when either does.
+func (c Clause) or(d Clause) Clause {
+	out := Clause{Bytes: c.Bytes, Literals: slices.Concat(c.Literals, d.Literals)}
+	out.Bytes.Join(&d.Bytes)
+	out.minimise()
+	return out
+}
+
+// full reports whether every non-empty value satisfies the clause.
+func (c *Clause) full() bool {
+	return c.Bytes[0]&c.Bytes[2]&c.Bytes[3] == ^uint64(0) && c.Bytes[1]|upper == ^uint64(0)
+}
+
+// upper are the bits of A-Z in the second word of a byte set: the normal form has none.
+const upper = 0x7fffffe
+
+// Weight estimates how many of a hundred benign values satisfy the clause. It
+// only ranks clauses; soundness does not depend on it.
+func (c *Clause) Weight() float64 {
+	w := 0.0
+	for b := 0; b < 0x80; b++ {
+		if c.Bytes.Has(byte(b)) {
+			w += presence(byte(b))
+		}
+	}
+	if c.Bytes[2]|c.Bytes[3] != 0 {
+		w += 3
+	}
+	for _, s := range c.Literals {
+		w += literalWeight(s)
+	}
+	return w
+}
+
+// presence is the share of benign values with the byte, in percent.
+func presence(b byte) float64 {
+	switch {
+	case 'a' <= b && b <= 'z':
+		return letterShare[b-'a']
+	case '0' <= b && b <= '9':
+		return 20
+	}
+	switch b {
+	case ' ':
+		return 30
+	case '.', '-', '_', '/', ':', ',':
+		return 12
+	case '@', '=', '\'', '(', ')':
+		return 3
+	case '"', '&', '+', '?', '!', ';', '%', '\n':
+		return 2
+	}
+	if b < ' ' {
+		return 0.2
+	}
+	return 0.7
+}
+
+var letterShare = [26]float64{
+	45, 12, 25, 28, 60, 15, 14, 20, 42, 3, 7, 30, 20, 40, 40, 16, 2, 40, 40, 45, 22, 9, 10, 3, 13, 2,
+}
+
+// literalWeight estimates the share of benign values with the literal.
+func literalWeight(s string) float64 {
+	w := 400.0
+	for i := 0; i < len(s); i++ {
+		w *= presence(s[i]) / 450
+	}
+	return w
+}
+
+// sortCond orders clauses from the rarest to the commonest and keeps the best.
+func (cond Cond) best(most int) Cond {
+	cond = slices.DeleteFunc(slices.Clone(cond), func(c Clause) bool { return c.full() })
+	slices.SortStableFunc(cond, func(a, b Clause) int {
+		switch wa, wb := a.Weight(), b.Weight(); {
+		case wa < wb:
+			return -1
+		case wa > wb:
+			return 1
+		}
+		return 0
+	})
+	var out Cond
+	for _, c := range cond {
+		if len(out) < most && !slices.ContainsFunc(out, func(o Clause) bool {
+			return o.Bytes == c.Bytes && slices.Equal(o.Literals, c.Literals)
+		}) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
