@@ -29,6 +29,7 @@ func runExtension(name string) int {
 			events = append(events, strings.ToUpper(event))
 		}
 	}
+	fmt.Println("pid", os.Getpid())
 	fmt.Println("environ", strings.Join(os.Environ(), " "))
 	if has("mute") {
 		return 3

@@ -35,16 +35,16 @@ func (f *fault) body(requestID string) []byte {
 	return body
 }
 
-// errorTypePattern is how the service recognises its own namespaces.
+// errorTypePattern is how the service recognises a type it keeps.
 var errorTypePattern = regexp.MustCompile(`(Runtime|Function)\.[A-Z][a-zA-Z]+`)
 
 // normalErrorType maps what a runtime put into
-// Lambda-Runtime-Function-Error-Type to what the platform keeps of it, so that
-// function-made text cannot pass for a platform error type.
+// Lambda-Runtime-Function-Error-Type to what the platform keeps of it. It is
+// kept whole if a known namespace occurs anywhere in it.
 func normalErrorType(header string) string {
 	switch {
 	case errorTypePattern.MatchString(header):
-		return errorTypePattern.FindString(header)
+		return header
 	case strings.HasPrefix(header, "Function."):
 		return "Function.Unknown"
 	default:
