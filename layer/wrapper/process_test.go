@@ -26,7 +26,8 @@ var wrapper string
 func TestMain(m *testing.M) {
 	if os.Getenv("WRAPPER_TEST_RUNTIME") != "" {
 		describe()
-		return
+		// Not os.Exit: under the race detector it sleeps for a second.
+		syscall.RawSyscall(syscall.SYS_EXIT_GROUP, 0, 0, 0)
 	}
 	os.Exit(buildAndRun(m))
 }
