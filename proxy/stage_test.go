@@ -55,7 +55,9 @@ func (s script) play(t *testing.T, opts proxy.Options) {
 	t.Helper()
 	st := &stage{T: t, calls: make(chan *call, 256), reports: make(chan proxy.Event, 256),
 		idles: make(chan time.Duration, 256), clients: map[string]*client{}}
-	st.service = httptest.NewServer(st)
+	st.service = httptest.NewUnstartedServer(st)
+	st.service.Config.MaxHeaderBytes = 16 << 20
+	st.service.Start()
 	t.Cleanup(st.service.Close)
 	t.Cleanup(st.service.CloseClientConnections)
 	opts.Upstream, opts.Observer = st.service.Listener.Addr().String(), st
