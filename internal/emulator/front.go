@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -100,11 +101,7 @@ func (f *frontHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.writeTooLarge(w)
 		return
 	}
-	payload, err := json.Marshal(f.event(a))
-	if err != nil {
-		panic("bug: event does not marshal: " + err.Error())
-	}
-	req := Request{Payload: payload, RequestID: newUUID(), TraceID: a.trace}
+	req := Request{Payload: encodeJSON(f.event(a)), RequestID: newUUID(), TraceID: a.trace}
 	if f.Kind == FunctionURL && f.Stream {
 		f.stream(w, r, req)
 		return
@@ -120,6 +117,18 @@ func (f *frontHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		f.reply(w, result)
 	}
+}
+
+// encodeJSON writes &, < and > as they are: the gateways do not escape them, and
+// what inspects events should see the bytes it will see in service.
+func encodeJSON(event any) []byte {
+	var buf bytes.Buffer
+	encoder := json.NewEncoder(&buf)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(event); err != nil {
+		panic("bug: event does not marshal: " + err.Error())
+	}
+	return bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
 }
 
 func arrive(r *http.Request) (*arrival, error) {
