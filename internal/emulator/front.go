@@ -171,6 +171,7 @@ func (f *frontHandler) event(a *arrival) any {
 // out and joined nothing.
 func (f *frontHandler) header(a *arrival) http.Header {
 	h := a.Header.Clone()
+	dropHopByHop(h)
 	h.Set("Host", f.domain.name)
 	root, _, _ := strings.Cut(a.trace, ";")
 	h.Set("X-Amzn-Trace-Id", root)
@@ -182,4 +183,12 @@ func (f *frontHandler) header(a *arrival) http.Header {
 		h.Set("Content-Length", itoa(len(a.body)))
 	}
 	return h
+}
+
+// dropHopByHop removes what belongs to one connection (RFC 9110, section
+// 7.6.1). No front passes these on, in either direction.
+func dropHopByHop(h http.Header) {
+	for _, name := range []string{"Connection", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade"} {
+		h.Del(name)
+	}
 }

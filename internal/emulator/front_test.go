@@ -258,6 +258,8 @@ func TestReplies(t *testing.T) {
 		{"inferred object", url, `{"message":"Hello"}`, 200, "Content-Type: application/json", `{"message":"Hello"}`},
 		{"inferred string", http2, `"Hello, world!"`, 200, "Content-Type: application/json", `"Hello, world!"`},
 		{"bad status", url, `{"statusCode":"many"}`, 502, "", "Internal Server Error"},
+		{"no content", url, `{"statusCode":204,"headers":{"Connection":"close","Transfer-Encoding":"chunked"}}`, 204, "", ""},
+		{"informational status", url, `{"statusCode":103}`, 502, "", "Internal Server Error"},
 		{"bad base64", url, `{"statusCode":200,"body":"%","isBase64Encoded":true}`, 502, "", "Internal Server Error"},
 		{"function error at a URL", url, `error:{"errorMessage":"secret"}`, 502, "", "Internal Server Error"},
 		{"function error at an HTTP API", http2, `error:{"errorMessage":"secret"}`, 500, "", `{"message":"Internal Server Error"}`},

@@ -162,12 +162,12 @@ func (l *Lambda) reset(f *fault) {
 	case f.status == StatusTimeout:
 		reason = reasonTimeout
 	}
-	l.setEnvironmentAfter(env, reason)
+	l.replaceEnvironment(env, reason)
 }
 
-// setEnvironmentAfter shuts env down and puts in its place what comes next:
+// replaceEnvironment shuts env down and puts in its place what comes next:
 // nothing, or with external clients a fresh environment that awaits them.
-func (l *Lambda) setEnvironmentAfter(env *environment, reason string) {
+func (l *Lambda) replaceEnvironment(env *environment, reason string) {
 	env.shutdown(reason, l.hurry)
 	var next *environment
 	if l.opts.External && l.life.Err() == nil {

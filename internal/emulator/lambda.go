@@ -162,7 +162,7 @@ func (l *Lambda) Close(ctx context.Context) error {
 		l.mu.Unlock()
 		l.turn <- struct{}{} // never passed on: nothing runs after this
 		if env := l.environment(); env != nil {
-			l.setEnvironmentAfter(env, reasonSpindown)
+			l.replaceEnvironment(env, reasonSpindown)
 		}
 		l.stopServer()
 		l.tasks.Wait()

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"sync"
@@ -29,40 +30,22 @@ const drainTime = time.Second
 
 // startProcess starts a program. onExit is called once it is gone.
 func startProcess(spec processSpec, l *logs, onExit func(*process)) (*process, error) {
-	path := spec.argv[0]
-	cmd := &exec.Cmd{
-		Path:        path,
-		Args:        spec.argv,
-		Env:         spec.env,
-		Dir:         spec.dir,
-		SysProcAttr: &syscall.SysProcAttr{Setpgid: true},
+	cmd, ends, err := spawn(spec)
+	// A program that was written a moment ago may still be open for writing in
+	// a child that another goroutine is just forking.
+	for range 100 {
+		if !errors.Is(err, syscall.ETXTBSY) {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+		cmd, ends, err = spawn(spec)
+	}
+	if err != nil {
+		return nil, err
 	}
 	stdout, stderr := spec.as, spec.as
 	stderr.Stderr = true
 	var readers sync.WaitGroup
-	var ends, writers []*os.File
-	closeAll := func(files []*os.File) {
-		for _, f := range files {
-			f.Close()
-		}
-	}
-	// Pipes of our own instead of exec.Cmd's: Wait must return when the
-	// process is gone, not when the last holder of its output is.
-	for range 2 {
-		r, w, err := os.Pipe()
-		if err != nil {
-			closeAll(append(ends, writers...))
-			return nil, err
-		}
-		ends, writers = append(ends, r), append(writers, w)
-	}
-	cmd.Stdout, cmd.Stderr = writers[0], writers[1]
-	err := cmd.Start()
-	closeAll(writers)
-	if err != nil {
-		closeAll(ends)
-		return nil, err
-	}
 	readers.Go(func() { l.collect(ends[0], stdout) })
 	readers.Go(func() { l.collect(ends[1], stderr) })
 
@@ -77,11 +60,47 @@ func startProcess(spec processSpec, l *logs, onExit func(*process)) (*process, e
 			r.SetReadDeadline(time.Now().Add(drainTime))
 		}
 		readers.Wait()
-		closeAll(ends)
+		closeAll(ends[:])
 		close(p.exited)
 		onExit(p)
 	}()
 	return p, nil
+}
+
+// spawn starts the program with pipes of our own instead of exec.Cmd's: Wait
+// must return when the process is gone, not when the last holder of its output
+// is. ends are the reading ends of stdout and stderr.
+func spawn(spec processSpec) (cmd *exec.Cmd, ends [2]*os.File, err error) {
+	var writers [2]*os.File
+	defer func() {
+		closeAll(writers[:])
+		if err != nil {
+			closeAll(ends[:])
+		}
+	}()
+	for i := range ends {
+		if ends[i], writers[i], err = os.Pipe(); err != nil {
+			return nil, ends, err
+		}
+	}
+	cmd = &exec.Cmd{
+		Path:        spec.argv[0],
+		Args:        spec.argv,
+		Env:         spec.env,
+		Dir:         spec.dir,
+		Stdout:      writers[0],
+		Stderr:      writers[1],
+		SysProcAttr: &syscall.SysProcAttr{Setpgid: true},
+	}
+	return cmd, ends, cmd.Start()
+}
+
+func closeAll(files []*os.File) {
+	for _, f := range files {
+		if f != nil {
+			f.Close()
+		}
+	}
 }
 
 // terminate asks the program to end.

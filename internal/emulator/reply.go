@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"strconv"
 )
@@ -30,13 +31,13 @@ type answer struct {
 
 func (a answer) write(w http.ResponseWriter) {
 	header := w.Header()
-	for name, values := range a.header {
-		for _, value := range values {
-			header.Add(name, value)
-		}
+	maps.Copy(header, a.header)
+	// Whatever the function claims, the length is that of the body, and some
+	// statuses have none.
+	header.Del("Content-Length")
+	if a.status != http.StatusNoContent && a.status != http.StatusNotModified {
+		header.Set("Content-Length", strconv.Itoa(len(a.body)))
 	}
-	// Whatever the function claims, the length is that of the body.
-	header.Set("Content-Length", strconv.Itoa(len(a.body)))
 	w.WriteHeader(a.status)
 	w.Write(a.body)
 }
@@ -98,10 +99,11 @@ func inferred(payload []byte) answer {
 	}
 }
 
-// statusOf takes numbers and strings of digits, as the gateways do.
+// statusOf takes numbers and strings of digits, as the gateways do. 1xx is no
+// answer.
 func statusOf(raw json.RawMessage) (int, error) {
 	status, err := strconv.Atoi(string(bytes.Trim(raw, `"`)))
-	if err != nil || status < 100 || status > 999 {
+	if err != nil || status < 200 || status > 999 {
 		return 0, errMalformed
 	}
 	return status, nil
@@ -134,6 +136,7 @@ func (f *frontHandler) headerOf(doc document) http.Header {
 			h.Add("Set-Cookie", cookie)
 		}
 	}
+	dropHopByHop(h)
 	return h
 }
 
