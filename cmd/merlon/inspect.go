@@ -118,7 +118,7 @@ func (c *inspectCmd) guard() (*guard.Guard, error) {
 	if c.Paranoia < 1 || c.Paranoia > 4 {
 		return nil, fmt.Errorf("--paranoia %d: want 1 to 4", c.Paranoia)
 	}
-	p, err := agent.LoadPolicy(cfg)
+	p, err := agent.LoadPolicy(&cfg)
 	if err != nil {
 		return nil, err
 	}

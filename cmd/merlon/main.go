@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -18,7 +19,10 @@ import (
 
 // cli is the command line. Kong reads the tags.
 type cli struct {
+	Run     runCmd           `cmd:"" help:"Run a function locally behind the layer: a function URL and the Invoke API on this machine."`
 	Inspect inspectCmd       `cmd:"" help:"Inspect events, one JSON object a line, and print a verdict for each."`
+	Layer   layerCmd         `cmd:"" help:"Pack, check and apply layers."`
+	Doctor  doctorCmd        `cmd:"" help:"Explain the configuration of this shell, or check a deployed function."`
 	Version kong.VersionFlag `help:"Print the version."`
 }
 
@@ -44,7 +48,7 @@ func run(ctx context.Context, args []string, io stdio) int {
 		kong.Description("Runtime protection for AWS Lambda."),
 		kong.UsageOnError(), kong.Writers(io.out, io.err),
 		kong.Exit(func(code int) { exit = code }),
-		kong.Vars{"version": agent.Version},
+		kong.Vars{"version": agent.Version, "goarch": runtime.GOARCH},
 	)
 	if err != nil {
 		fmt.Fprintln(io.err, "merlon: bug:", err)

@@ -24,12 +24,13 @@ var Version = "dev"
 
 // LoadPolicy makes the policy of a configuration: the defaults, then the policy
 // file, then what the environment sets. A file that cannot be used is an error
-// beside a policy without it, so that the caller can go on and say so.
-func LoadPolicy(cfg config.Config) (*policy.Policy, error) {
+// beside a policy without it, so that the caller can go on and say so. The file's
+// paranoia level goes into cfg.
+func LoadPolicy(cfg *config.Config) (*policy.Policy, error) {
 	p := policy.Default()
 	var err error
 	if cfg.Policy != "" {
-		err = applyFile(p, &cfg)
+		err = applyFile(p, cfg)
 	}
 	set := func(name string) bool { return cfg.Source(name) == config.FromEnvironment }
 	if set("MERLON_MODE") {

@@ -10,9 +10,11 @@ package waf
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"sync"
+	"sync/atomic"
 
 	"github.com/corazawaf/coraza/v3"
 	"github.com/corazawaf/coraza/v3/experimental"
@@ -39,6 +41,7 @@ type Engine struct {
 	program *screen.Program // nil without screen
 	scratch sync.Pool
 	info    map[int]ruleInfo
+	late    atomic.Int32 // evaluations given up on that still run
 }
 
 // New compiles the rules.
@@ -79,26 +82,75 @@ func (e *Engine) Inspect(ctx context.Context, ev *event.Event) (verdict.Inspecti
 	}
 	res := verdict.Inspection{Scores: make([]int, max(1, ev.Records))}
 	for _, c := range chunks(ev) {
-		if ctx.Err() != nil {
+		found, err := e.withinTime(ctx, ev, &c)
+		if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 			res.Limits = append(res.Limits, "time")
 			break
 		}
-		if err := e.inspectChunk(ev, &c, &res); err != nil {
+		if err != nil {
 			return res, err
 		}
+		res.Findings = append(res.Findings, found.findings...)
+		res.Scores[c.scoreIndex()] += found.score
 	}
 	return res, nil
 }
 
+// chunkFindings is what one chunk added.
+type chunkFindings struct {
+	findings []verdict.Finding
+	score    int
+}
+
+// mostLate bounds the evaluations that go on after their event was given up:
+// Coraza cannot be interrupted inside a transaction.
+const mostLate = 2
+
+// withinTime inspects a chunk and gives up when ctx ends. Small chunks take
+// less time than handing them to a goroutine is worth.
+func (e *Engine) withinTime(ctx context.Context, ev *event.Event, c *chunk) (chunkFindings, error) {
+	if err := ctx.Err(); err != nil {
+		return chunkFindings{}, err
+	}
+	if _, limited := ctx.Deadline(); !limited || c.size < slowChunk {
+		return e.inspectChunk(ev, c)
+	}
+	if e.late.Load() >= mostLate {
+		return chunkFindings{}, context.DeadlineExceeded
+	}
+	type outcome struct {
+		chunkFindings
+		err error
+	}
+	done := make(chan outcome, 1)
+	e.late.Add(1)
+	go func() {
+		defer e.late.Add(-1)
+		defer func() {
+			if v := recover(); v != nil {
+				done <- outcome{err: fmt.Errorf("panic: %v", v)}
+			}
+		}()
+		found, err := e.inspectChunk(ev, c)
+		done <- outcome{found, err}
+	}()
+	select {
+	case o := <-done:
+		return o.chunkFindings, o.err
+	case <-ctx.Done():
+		return chunkFindings{}, ctx.Err()
+	}
+}
+
 // inspectChunk screens one chunk and gives it to Coraza if anything can match.
-func (e *Engine) inspectChunk(ev *event.Event, c *chunk, res *verdict.Inspection) error {
+func (e *Engine) inspectChunk(ev *event.Event, c *chunk) (found chunkFindings, err error) {
 	var narrow [][2]int
 	if e.program != nil {
 		s := e.scratch.Get().(*screen.Scratch)
 		defer e.scratch.Put(s)
 		r := e.program.Scan(s, &c.in)
 		if r.Clean {
-			return nil
+			return found, nil
 		}
 		narrow = e.program.Narrow(nil, &c.in, r)
 	}
@@ -106,14 +158,10 @@ func (e *Engine) inspectChunk(ev *event.Event, c *chunk, res *verdict.Inspection
 		narrow = append(narrow, headless[:]...)
 	}
 	m, err := e.run(&c.in, narrow)
-	if err != nil {
-		return err
+	if err != nil || m.score == 0 {
+		return found, err
 	}
-	if m.score > 0 {
-		res.Scores[c.scoreIndex()] += m.score
-		res.Findings = append(res.Findings, e.findings(ev, c, m, narrow)...)
-	}
-	return nil
+	return chunkFindings{findings: e.findings(ev, c, m), score: m.score}, nil
 }
 
 // headless are the rules that have no object in an event that is not an HTTP

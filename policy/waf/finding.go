@@ -13,7 +13,7 @@ import (
 // findings turns the matches of a transaction into findings with their place in
 // the event. A rule that matches several values gives a finding for each, as
 // each adds to the score.
-func (e *Engine) findings(ev *event.Event, c *chunk, m matches, narrow [][2]int) []verdict.Finding {
+func (e *Engine) findings(ev *event.Event, c *chunk, m matches) []verdict.Finding {
 	var out []verdict.Finding
 	for _, mr := range m.rules {
 		meta := mr.Rule()

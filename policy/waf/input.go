@@ -12,6 +12,7 @@ import (
 const (
 	chunkLeaves = 200
 	chunkBytes  = 128 << 10
+	slowChunk   = 8 << 10 // from here on one takes long enough to be given up on
 )
 
 // chunk is what one transaction inspects: the head of the HTTP request with the
@@ -21,6 +22,7 @@ type chunk struct {
 	args    []int32 // for each argument, the index of its leaf
 	headers []int32 // for each header, the index of its leaf
 	record  int32
+	size    int // bytes of names and values
 }
 
 func (c *chunk) scoreIndex() int { return int(max(0, c.record)) }
@@ -32,20 +34,18 @@ func chunks(ev *event.Event) []chunk {
 	if ev.HTTP != nil {
 		c.head(ev)
 	}
-	size := 0
 	for i := range ev.Leaves {
 		l := &ev.Leaves[i]
 		if !asArgument(l) {
 			continue
 		}
-		full := len(c.args) >= chunkLeaves || size+len(l.Value) > chunkBytes && len(c.args) > 0
+		full := len(c.args) >= chunkLeaves || c.size+len(l.Value) > chunkBytes && len(c.args) > 0
 		if full || l.Record != c.record && (len(c.args) > 0 || c.in.HasHead) {
 			out = append(out, c)
-			c, size = chunk{record: l.Record}, 0
+			c = chunk{record: l.Record}
 		}
 		c.record = l.Record
 		c.add(l, int32(i))
-		size += len(l.Value) + len(l.Name)
 	}
 	if len(c.args) > 0 || c.in.HasHead {
 		out = append(out, c)
@@ -82,4 +82,5 @@ func (c *chunk) add(l *event.Leaf, i int32) {
 	}
 	c.in.Args = append(c.in.Args, screen.Arg{Name: l.Name, Value: l.Value, Origin: origin})
 	c.args = append(c.args, i)
+	c.size += len(l.Value) + len(l.Name)
 }

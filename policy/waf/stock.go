@@ -44,6 +44,6 @@ func (e *Engine) inspectStock(ev *event.Event) (res verdict.Inspection, err erro
 			c.add(&ev.Leaves[i], int32(i))
 		}
 	}
-	res.Findings = e.findings(ev, &c, m, nil)
+	res.Findings = e.findings(ev, &c, m)
 	return res, nil
 }

@@ -1,0 +1,58 @@
+# Every target is what CI runs. "make help" explains them.
+SHARED ?= ../shared
+ARCHES  = amd64 arm64
+VERSION ?= $(shell cat VERSION)
+TAGS    = no_fs_access,coraza.disabled_operators.validateSchema,coraza.disabled_operators.rbl,coraza.disabled_operators.inspectFile,coraza.disabled_operators.geoLookup,coraza.disabled_operators.restpath,coraza.disabled_operators.validateNid
+LDFLAGS = -s -w -X github.com/merlon-security/merlon/internal/agent.Version=$(VERSION)
+GOBUILD = CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -tags '$(TAGS)'
+RACE    = $(shell sh scripts/race.sh)
+
+.PHONY: help demo run test test-race lint layer cli score bench fuzz fuzz-screen rules clean
+.DEFAULT_GOAL := help
+
+help: ## Explain the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */\1\t/' | expand -t 14
+
+demo: layer cli ## Attack a real function behind the real layer, and show what came of it
+	@go run ./scripts/demo -opt build/opt
+
+run: layer cli ## Serve the sample function behind the layer (MERLON_MODE=block to refuse)
+	@CGO_ENABLED=0 go build -tags lambda.norpc -o build/orders/bootstrap ./testdata/functions/orders
+	@build/merlon run --task-root build/orders --name orders -- ./bootstrap
+
+test: ## Run all tests
+	go test ./...
+
+test-race: ## Run the tests of everything concurrent with the race detector, where a C compiler is present
+	@scripts/race.sh --say
+	go test $(RACE) ./proxy/... ./internal/... ./layer/... ./extension/... ./policy/screen/...
+
+lint: ## gofmt, go vet, staticcheck
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run gofmt -w on these"; exit 1; }
+	go vet ./...
+	go tool -modfile=scripts/lint/go.mod staticcheck ./...
+
+cli: ## Build the command line tool into build/merlon
+	@$(GOBUILD) -o build/merlon ./cmd/merlon
+
+layer: cli ## Cross-build dist/merlon-layer-{x86_64,arm64}.zip and unpack the native one to build/opt
+	@set -e; for a in $(ARCHES); do \
+		GOARCH=$$a GOOS=linux $(GOBUILD) -o build/layer/$$a/extension ./extension; \
+		GOARCH=$$a GOOS=linux $(GOBUILD) -o build/layer/$$a/wrapper ./layer/wrapper; \
+	done
+	@build/merlon layer build --version $(VERSION) --from build/layer --out dist --unpack build/opt
+
+score: cli ## Measure detection over the corpora in SHARED
+	@scripts/score.sh "$(SHARED)"
+
+bench: ## Print the performance table and write build/bench.json
+	go test -run '^$$' -bench . -benchmem ./proxy ./internal/event ./policy/...
+
+fuzz: ## Fuzz everything that reads bytes from outside, half a minute each
+	@scripts/fuzz.sh 30s
+
+rules: ## Regenerate the embedded rule set
+	go run ./policy/waf/gen -o policy/rules
+
+clean: ## Remove what was built
+	rm -rf build dist

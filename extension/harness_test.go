@@ -1,0 +1,145 @@
+package main_test
+
+import (
+	"context"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/merlon-security/merlon/internal/emulator"
+)
+
+// env is one emulated function with its log.
+type env struct {
+	*emulator.Lambda
+	mu      sync.Mutex
+	lines   []emulator.Line
+	changed chan struct{}
+}
+
+// direct runs the function without any layer, protected behind the real one.
+func direct(t *testing.T, function string, change func(*emulator.Options)) *env {
+	return start(t, function, "", change)
+}
+
+func protected(t *testing.T, function string, change func(*emulator.Options)) *env {
+	return start(t, function, optDir, change)
+}
+
+func start(t *testing.T, function, opt string, change func(*emulator.Options)) *env {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	opts := emulator.Options{
+		Opt: opt,
+		Function: emulator.Function{
+			Name: "orders", Command: []string{self}, TaskRoot: t.TempDir(), Timeout: 20 * time.Second,
+			Env: map[string]string{"TEST_FUNCTION": function},
+		},
+	}
+	if opt != "" {
+		opts.Function.Command = []string{filepath.Join(opt, "merlon-wrapper"), self}
+		opts.Function.Env["MERLON_LISTEN"] = freePort(t)
+	}
+	if change != nil {
+		change(&opts)
+	}
+	e := &env{changed: make(chan struct{})}
+	opts.Logs = e.add
+	if e.Lambda, err = emulator.Start(context.Background(), opts); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		e.close(t)
+		if t.Failed() {
+			t.Logf("log:\n%s", e.text())
+		}
+	})
+	return e
+}
+
+// freePort names a loopback address that nobody listens on, so that tests can
+// run beside each other.
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func (e *env) close(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := e.Close(ctx); err != nil {
+		t.Errorf("Close: %v", err)
+	}
+}
+
+func (e *env) add(l emulator.Line) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.lines = append(e.lines, l)
+	close(e.changed)
+	e.changed = make(chan struct{})
+}
+
+func (e *env) text() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var b strings.Builder
+	for _, l := range e.lines {
+		b.WriteString(string(l.Source) + ": " + l.Text + "\n")
+	}
+	return b.String()
+}
+
+// await returns the first line of the extension that holds all the given texts,
+// when it comes.
+func (e *env) await(t *testing.T, texts ...string) string {
+	t.Helper()
+	deadline := time.After(20 * time.Second)
+	for {
+		e.mu.Lock()
+		changed := e.changed
+		for _, l := range e.lines {
+			if l.Source == emulator.SourceExtension && holds(l.Text, texts) {
+				e.mu.Unlock()
+				return l.Text
+			}
+		}
+		e.mu.Unlock()
+		select {
+		case <-changed:
+		case <-deadline:
+			t.Fatalf("no line with %q; log:\n%s", texts, e.text())
+		}
+	}
+}
+
+func holds(line string, texts []string) bool {
+	for _, s := range texts {
+		if !strings.Contains(line, s) {
+			return false
+		}
+	}
+	return true
+}
+
+func (e *env) invoke(t *testing.T, payload string) emulator.Result {
+	t.Helper()
+	r, err := e.Invoke(t.Context(), emulator.Request{Payload: []byte(payload)})
+	if err != nil {
+		t.Fatalf("Invoke(%.60q): %v", payload, err)
+	}
+	return r
+}

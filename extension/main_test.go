@@ -1,0 +1,122 @@
+package main_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-lambda-go/lambda"
+)
+
+// The test binary plays the function too, when TEST_FUNCTION says which. The
+// extension and the wrapper are the real programs, built once into the layout
+// of a layer.
+func TestMain(m *testing.M) {
+	if name := os.Getenv("TEST_FUNCTION"); name != "" {
+		runFunction(name)
+		return
+	}
+	dir, err := os.MkdirTemp("", "merlon-opt-")
+	if err != nil {
+		panic(err)
+	}
+	code := 1
+	if err := buildLayer(dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	} else {
+		optDir = dir
+		code = m.Run()
+	}
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// optDir is laid out like /opt.
+var optDir string
+
+func buildLayer(dir string) error {
+	for out, pkg := range map[string]string{"extensions/merlon": ".", "merlon-wrapper": "../layer/wrapper"} {
+		cmd := exec.Command("go", "build", "-o", filepath.Join(dir, out), pkg)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if msg, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("build %s: %w\n%s", pkg, err, msg)
+		}
+	}
+	return nil
+}
+
+// rawHandler gets and gives bytes, so that nothing is encoded again on the way.
+type rawHandler func(ctx context.Context, event []byte) ([]byte, error)
+
+func (h rawHandler) Invoke(ctx context.Context, event []byte) ([]byte, error) { return h(ctx, event) }
+
+func runFunction(name string) {
+	switch name {
+	case "init-error":
+		fmt.Fprintln(os.Stderr, "cannot start")
+		os.Exit(1)
+	case "sigterm": // registers an internal extension through the address it was given
+		lambda.StartWithOptions(rawHandler(act), lambda.WithEnableSIGTERM(func() { fmt.Println("got SIGTERM") }))
+	default:
+		lambda.Start(rawHandler(act))
+	}
+}
+
+var invocations int
+
+// act does what an event of the form {"do":…} asks for, and tells of any other
+// event what arrived.
+func act(ctx context.Context, event []byte) ([]byte, error) {
+	invocations++
+	var o struct {
+		Do   string `json:"do"`
+		Size int    `json:"size"`
+	}
+	_ = json.Unmarshal(event, &o)
+	switch o.Do {
+	case "error":
+		return nil, errors.New("the handler refused")
+	case "panic":
+		panic("out of cheese")
+	case "exit 0":
+		os.Exit(0)
+	case "exit 1":
+		os.Exit(1)
+	case "hang":
+		<-ctx.Done()
+		select {}
+	case "big":
+		return []byte(`"` + strings.Repeat("x", o.Size-2) + `"`), nil
+	case "environ":
+		return json.Marshal(os.Environ())
+	case "unknown path":
+		return get("/2018-06-01/no/such/path")
+	case "count":
+		return json.Marshal(invocations)
+	}
+	sum := sha256.Sum256(event)
+	return json.Marshal(map[string]any{"statusCode": 200, "sha256": hex.EncodeToString(sum[:]), "size": len(event), "invocations": invocations})
+}
+
+func get(path string) ([]byte, error) {
+	resp, err := http.Get("http://" + os.Getenv("AWS_LAMBDA_RUNTIME_API") + path)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(fmt.Sprintf("%d %s", resp.StatusCode, body))
+}

@@ -1,0 +1,78 @@
+package agent
+
+import (
+	"context"
+	"sync/atomic"
+
+	"go.uber.org/zap"
+
+	"github.com/merlon-security/merlon/internal/config"
+	"github.com/merlon-security/merlon/internal/guard"
+	"github.com/merlon-security/merlon/internal/hello"
+	"github.com/merlon-security/merlon/internal/hello/server"
+	"github.com/merlon-security/merlon/internal/verdict"
+	"github.com/merlon-security/merlon/policy/rules"
+	"github.com/merlon-security/merlon/proxy"
+)
+
+// managedInstances is the initialization type of environments that run several
+// invocations at once (AWS Lambda, "Lambda Managed Instances").
+const managedInstances = "lambda-managed-instances"
+
+// newRelay puts the guard behind the relay.
+func (x *extension) newRelay() (*proxy.Relay, error) {
+	opts := proxy.Options{
+		Upstream:   x.upstream(),
+		Observer:   observer{x.log},
+		Control:    server.Handler(hello.DeriveKey(x.raw, x.cfg.Listen), x.presence.onHello),
+		Concurrent: x.environ["AWS_LAMBDA_INITIALIZATION_TYPE"] == managedInstances,
+	}
+	if x.policy.Mode != verdict.Off {
+		opts.Inspector = &counted{Guard: x.newGuard(), seen: &x.presence.seen}
+	}
+	return proxy.New(opts)
+}
+
+func (x *extension) newGuard() *guard.Guard {
+	g := NewGuard(x.cfg, x.policy, x.engine, x.reporter)
+	d := &g.Deployment
+	d.Function.Name, d.Function.Version = x.environ["AWS_LAMBDA_FUNCTION_NAME"], x.environ["AWS_LAMBDA_FUNCTION_VERSION"]
+	d.Function.CodeID = CodeID(d.Function.Version, x.cfg.CodeID, x.taskRoot)
+	d.Region = x.environ["AWS_REGION"]
+	d.Ruleset = x.ruleset()
+	d.ConfigFaults = x.faults.Names(config.Invalid)
+	return g
+}
+
+func (x *extension) ruleset() string {
+	if x.cfg.Rules == config.RulesCRSOnly {
+		return rules.Version + "-only"
+	}
+	return rules.Version
+}
+
+// counted notes that events pass through us.
+type counted struct {
+	*guard.Guard
+	seen *atomic.Bool
+}
+
+func (c *counted) Inspect(ctx context.Context, inv *proxy.Invocation) proxy.Outcome {
+	c.seen.Store(true)
+	return c.Guard.Inspect(ctx, inv)
+}
+
+// observer logs what the relay saw. The level follows blame: what a client of
+// ours did wrong is a warning, a fault of the relay's own is an error.
+type observer struct{ log *zap.Logger }
+
+func (o observer) Observe(e proxy.Event) {
+	log := o.log.Warn
+	switch e.Kind {
+	case proxy.InspectorPanic, proxy.RelayFault:
+		log = o.log.Error
+	case proxy.EventHeld, proxy.HeldDelivered:
+		log = o.log.Info
+	}
+	log("relay", zap.Stringer("event", e.Kind), zap.String("requestId", e.RequestID), zap.Int("status", e.Status), zap.Error(e.Err))
+}

@@ -1,0 +1,228 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/merlon-security/merlon/internal/config"
+	"github.com/merlon-security/merlon/internal/guard"
+	"github.com/merlon-security/merlon/internal/lambdaapi"
+	"github.com/merlon-security/merlon/internal/report"
+	"github.com/merlon-security/merlon/internal/verdict"
+	"github.com/merlon-security/merlon/policy"
+	"github.com/merlon-security/merlon/proxy"
+)
+
+// Name is the extension's name: that of its file in /opt/extensions, which
+// Lambda compares at registration.
+const Name = "merlon"
+
+// extension is one run of the extension process, from start to SHUTDOWN.
+type extension struct {
+	environ  map[string]string
+	raw      []string
+	cfg      config.Config
+	faults   config.Faults
+	policy   *policy.Policy
+	log      *zap.Logger
+	reporter *report.Reporter
+	api      *lambdaapi.Client
+	presence *presence
+	engine   *pendingEngine
+	relay    *proxy.Relay // nil while idling
+	served   chan error
+	taskRoot string
+}
+
+// Run is the extension: it binds the proxy, registers with Lambda, serves until
+// SHUTDOWN, and returns. environ is as from os.Environ; out is stdout, where
+// Lambda collects log lines. The error is the reason to exit with a failure,
+// after Lambda has been told of it.
+func Run(ctx context.Context, environ []string, out io.Writer) error {
+	x := newExtension(environ, out)
+	if x.upstream() == "" {
+		return errNoRuntimeAPI
+	}
+	defer x.log.Sync() // stdout; there is nothing to do about a failure
+	x.tuneMemory()
+	var err error
+	if x.api, err = lambdaapi.New(x.environ["AWS_LAMBDA_RUNTIME_API"]); err != nil {
+		return err
+	}
+	listenErr := x.open()
+	if _, err := x.api.Register(ctx, Name, lambdaapi.Shutdown); err != nil {
+		return fmt.Errorf("register extension: %w", err)
+	}
+	if err := x.start(listenErr); err != nil {
+		return errors.Join(err, x.api.InitError(ctx, "Extension.MerlonConfig", err.Error()))
+	}
+	return x.untilShutdown(ctx)
+}
+
+func newExtension(environ []string, out io.Writer) *extension {
+	cfg, faults := config.Parse(environ)
+	x := &extension{
+		environ: toMap(environ), raw: environ, cfg: cfg, faults: faults, engine: newPendingEngine(), taskRoot: "/var/task",
+		log: NewLogger(out, cfg.LogLevel), served: make(chan error, 1),
+	}
+	x.reporter = report.New(out, verdict.NewID(time.Now()), time.Now)
+	x.presence = &presence{log: x.log, reporter: x.reporter, function: x.environ["AWS_LAMBDA_FUNCTION_NAME"]}
+	var err error
+	if x.policy, err = LoadPolicy(&x.cfg); err != nil {
+		x.faults = append(x.faults, config.Fault{Name: "MERLON_POLICY", Kind: config.Invalid, Text: "MERLON_POLICY: " + err.Error()})
+	}
+	return x
+}
+
+func toMap(environ []string) map[string]string {
+	m := make(map[string]string, len(environ))
+	for _, e := range environ {
+		if k, v, ok := strings.Cut(e, "="); ok {
+			if _, dup := m[k]; !dup {
+				m[k] = v
+			}
+		}
+	}
+	return m
+}
+
+func (x *extension) upstream() string {
+	if x.cfg.Upstream != "" {
+		return x.cfg.Upstream
+	}
+	return x.environ["AWS_LAMBDA_RUNTIME_API"]
+}
+
+// tuneMemory keeps the collector from growing the heap into the function's
+// memory: an eighth of it, but never so little that collecting is all we do.
+func (x *extension) tuneMemory() {
+	mb, err := strconv.Atoi(x.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"])
+	if err != nil || x.environ["GOMEMLIMIT"] != "" {
+		return
+	}
+	debug.SetMemoryLimit(int64(max(48, mb/8)) << 20)
+}
+
+// open binds and serves the proxy, before registration: Lambda starts the
+// runtime as soon as every extension has registered, and a runtime whose first
+// poll is refused dies.
+func (x *extension) open() error {
+	if x.cfg.Mode == config.ModeOff {
+		return nil
+	}
+	relay, err := x.newRelay()
+	if err != nil {
+		return err
+	}
+	if err := relay.Listen(x.cfg.Listen.String()); err != nil {
+		return err
+	}
+	x.relay = relay
+	go func() { x.served <- relay.Serve() }()
+	return nil
+}
+
+// start does what may be done after registration: it checks that the
+// configuration lets the function start, builds the engine, and says where
+// things stand. Its error refuses the INIT phase.
+func (x *extension) start(listenErr error) error {
+	x.announce()
+	if err := x.cfg.InitError(x.faults); err != nil {
+		return err
+	}
+	switch {
+	case x.cfg.Mode == config.ModeOff:
+		return nil
+	case listenErr != nil:
+		x.presence.unprotected("the proxy cannot listen, events are not inspected: "+listenErr.Error(),
+			"free the port or set MERLON_LISTEN to another loopback address")
+		return nil // with MERLON_ON_FAULT=closed the launcher refuses to start the runtime
+	}
+	x.presence.watch()
+	if x.policy.Mode == verdict.Off {
+		return nil
+	}
+	err := x.engine.build(func() (guard.Engine, error) { return NewEngine(x.cfg, x.policy.Threshold) })
+	if err != nil {
+		x.log.Error("the rules do not compile", zap.Error(err))
+		if x.policy.FailClosed {
+			return err
+		}
+	}
+	return nil
+}
+
+// announce writes the start line, with every fault and its remedy.
+func (x *extension) announce() {
+	level := x.log.Info
+	if len(x.faults) > 0 {
+		level = x.log.Warn
+	}
+	var texts []string
+	for _, f := range x.faults {
+		texts = append(texts, f.Text)
+	}
+	level("merlon started", zap.String("version", Version), zap.Stringer("mode", x.policy.Mode),
+		zap.Int("threshold", x.policy.Threshold), zap.Int("paranoia", x.cfg.Paranoia), zap.String("policy", x.policy.Version),
+		zap.Bool("failClosed", x.policy.FailClosed), zap.Stringer("listen", x.cfg.Listen),
+		zap.String("ruleset", x.ruleset()), zap.Strings("configFaults", texts))
+	if names := x.faults.Names(config.Invalid); len(names) > 0 {
+		x.reporter.Metric(x.environ["AWS_LAMBDA_FUNCTION_NAME"], map[string]float64{"ConfigFault": float64(len(names))})
+	}
+	if names := x.faults.Names(config.Unknown); len(names) > 0 {
+		x.reporter.Metric(x.environ["AWS_LAMBDA_FUNCTION_NAME"], map[string]float64{"ConfigUnknown": float64(len(names))})
+	}
+	x.reporter.Flush()
+}
+
+// untilShutdown waits for the end of the environment and closes down in order:
+// the relay first, so that nothing is judged any more; then the reports, which
+// would be lost; then the process.
+func (x *extension) untilShutdown(ctx context.Context) error {
+	next := make(chan error, 1)
+	go func() {
+		_, err := x.api.Next(ctx)
+		next <- err
+	}()
+	var err error
+	select {
+	case err = <-next:
+		if ctx.Err() != nil {
+			err = nil
+		}
+	case err = <-x.served:
+		if err != nil {
+			err = errors.Join(fmt.Errorf("the proxy stopped: %w", err), x.api.ExitError(ctx, "Extension.MerlonProxy", err.Error()))
+		}
+	}
+	x.presence.stop()
+	if x.relay != nil {
+		x.presence.check()
+		// SHUTDOWN leaves two seconds; the runtime is gone by now.
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		if cerr := x.relay.Shutdown(closing); cerr != nil {
+			x.log.Warn("proxy closed with replies under way", zap.Error(cerr))
+		}
+	}
+	x.reporter.Flush()
+	return err
+}
+
+// Main runs the extension for a main function and returns its exit status.
+func Main(ctx context.Context) int {
+	if err := Run(ctx, os.Environ(), os.Stdout); err != nil {
+		fmt.Fprintf(os.Stderr, "merlon: %v\n", err)
+		return 1
+	}
+	return 0
+}

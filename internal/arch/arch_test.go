@@ -1,0 +1,131 @@
+// Package arch holds no code: its tests keep the direction of imports between
+// the packages of this module, and keep heavy modules out of what starts cold.
+package arch_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/merlon-security/merlon/"
+
+// allowed lists what each package may import of this module. A package that is
+// not listed fails the test, so a new one takes its place consciously.
+var allowed = map[string][]string{
+	"cmd/merlon":              {"internal/agent", "internal/config", "internal/emulator", "internal/event", "internal/guard", "internal/verdict", "internal/doctor", "layer/bundle", "policy"},
+	"extension":               {"internal/agent"},
+	"internal/agent":          {"internal/answer", "internal/config", "internal/event", "internal/guard", "internal/hello", "internal/hello/server", "internal/lambdaapi", "internal/report", "internal/verdict", "policy", "policy/rules", "policy/waf", "proxy"},
+	"internal/answer":         {"internal/event", "internal/verdict"},
+	"internal/config":         {},
+	"internal/doctor":         {"internal/config", "layer/bundle", "policy"},
+	"internal/emulator":       {},
+	"internal/event":          {"internal/verdict"},
+	"internal/guard":          {"internal/answer", "internal/event", "internal/verdict", "policy", "proxy"},
+	"internal/hello":          {},
+	"internal/hello/server":   {"internal/hello"},
+	"internal/lambdaapi":      {},
+	"internal/report":         {"internal/verdict"},
+	"internal/verdict":        {},
+	"layer/bundle":            {},
+	"layer/internal/attach":   {"internal/config", "internal/hello"},
+	"layer/lambdago":          {"layer/internal/attach", "internal/config", "internal/hello"},
+	"layer/wrapper":           {"layer/internal/attach", "internal/config", "internal/hello"},
+	"policy":                  {"internal/event", "internal/verdict"},
+	"policy/rules":            {},
+	"policy/screen":           {"policy/seclang"},
+	"policy/seclang":          {},
+	"policy/waf":              {"internal/event", "internal/verdict", "policy/rules", "policy/screen", "policy/seclang"},
+	"policy/waf/crsgen":       {},
+	"policy/waf/gen":          {"policy/waf/crsgen"},
+	"proxy":                   {},
+	"scripts/demo":            {"internal/emulator", "layer/bundle", "internal/verdict"},
+	"testdata/functions/":     {},
+	"layer/lambdago/testdata": {},
+}
+
+type pkg struct {
+	ImportPath string
+	Imports    []string
+	Deps       []string
+}
+
+func list(t *testing.T, args ...string) []pkg {
+	t.Helper()
+	cmd := exec.Command("go", append([]string{"list", "-json=ImportPath,Imports,Deps"}, args...)...)
+	cmd.Dir = "../.."
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list %v: %v", args, err)
+	}
+	var pkgs []pkg
+	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p pkg
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			return pkgs
+		} else if err != nil {
+			t.Fatalf("read go list: %v", err)
+		}
+		pkgs = append(pkgs, p)
+	}
+}
+
+func TestImportsPointDown(t *testing.T) {
+	pkgs := list(t, "./...")
+	if len(pkgs) < 20 {
+		t.Fatalf("go list ./... found %d packages, want at least 20", len(pkgs))
+	}
+	for _, p := range pkgs {
+		name := strings.TrimPrefix(p.ImportPath, module)
+		may, ok := allowed[name]
+		if !ok {
+			for prefix, m := range allowed {
+				if strings.HasSuffix(prefix, "/") && strings.HasPrefix(name, prefix) {
+					may, ok = m, true
+				}
+			}
+		}
+		if !ok && name != "internal/arch" {
+			t.Errorf("package %s has no place in the list of allowed imports", name)
+		}
+		for _, imp := range p.Imports {
+			if sub, ours := strings.CutPrefix(imp, module); ours && !slices.Contains(may, sub) {
+				t.Errorf("%s imports %s, which is not below it", name, sub)
+			}
+		}
+	}
+}
+
+// TestOnlyWAFImportsCoraza keeps the engine behind one package, and the rule
+// set's module out of everything that ships.
+func TestOnlyWAFImportsCoraza(t *testing.T) {
+	for _, p := range list(t, "./...") {
+		for _, imp := range p.Imports {
+			if strings.HasPrefix(imp, "github.com/corazawaf/coraza/") && p.ImportPath != module+"policy/waf" {
+				t.Errorf("%s imports %s", p.ImportPath, imp)
+			}
+		}
+	}
+}
+
+func TestExtensionDependencies(t *testing.T) {
+	pkgs := list(t, "./extension")
+	if len(pkgs) != 1 {
+		t.Fatalf("go list ./extension: %d packages, want 1", len(pkgs))
+	}
+	for _, dep := range pkgs[0].Deps {
+		for _, banned := range []string{
+			"github.com/corazawaf/coraza-coreruleset", "github.com/coreruleset/go-ftw", "github.com/aws/aws-sdk-go-v2",
+			"github.com/aws/aws-lambda-go", "github.com/alecthomas/kong", module + "internal/emulator", "testing",
+		} {
+			if dep == banned || strings.HasPrefix(dep, banned+"/") {
+				t.Errorf("the extension links %s", dep)
+			}
+		}
+	}
+}
