@@ -72,14 +72,9 @@ func (rl *Relay) fetch(f *flight, req *http.Request) landing {
 
 // poll asks once and reads the reply whole.
 func (rl *Relay) poll(req *http.Request) landing {
-	resp, err := rl.up.roundTrip(req)
+	resp, body, err := rl.up.lines.exchange(rl.pollCtx, req)
 	if err != nil {
 		return rl.pollFailed(err)
-	}
-	defer resp.Body.Close()
-	body, err := readBody(resp)
-	if err != nil {
-		return rl.pollFailed(fmt.Errorf("read event: %w", err))
 	}
 	got := landing{status: resp.StatusCode, header: resp.Header, body: body, trail: resp.Trailer}
 	if resp.StatusCode != http.StatusOK {

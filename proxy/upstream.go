@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"context"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -19,18 +18,24 @@ const maxHeaderBytes = 8<<20 + 64<<10
 type upstream struct {
 	addr      string // host:port
 	transport *http.Transport
+	lines     *lines // for polls
 }
 
 func newUpstream(addr string) *upstream {
 	// Keep-alive probes would only be woken for after every freeze of the
 	// execution environment; both ends live on this machine.
 	dialer := &net.Dialer{KeepAlive: -1}
-	return &upstream{addr: addr, transport: &http.Transport{
-		DialContext:            dialer.DialContext,
-		DisableCompression:     true,
-		MaxIdleConnsPerHost:    1024, // Managed Instances poll concurrently; the default keeps two
-		MaxResponseHeaderBytes: maxHeaderBytes,
-	}}
+	dial := func(ctx context.Context) (net.Conn, error) { return dialer.DialContext(ctx, "tcp", addr) }
+	return &upstream{
+		addr:  addr,
+		lines: &lines{dial: dial},
+		transport: &http.Transport{
+			DialContext:            dialer.DialContext,
+			DisableCompression:     true,
+			MaxIdleConnsPerHost:    1024, // Managed Instances reply concurrently; the default keeps two
+			MaxResponseHeaderBytes: maxHeaderBytes,
+		},
+	}
 }
 
 // request makes the upstream's copy of r with the given context. The body is
@@ -96,27 +101,8 @@ func (u *upstream) roundTrip(req *http.Request) (*http.Response, error) {
 	return u.transport.RoundTrip(req)
 }
 
-// maxPresize bounds the buffer reserved on the word of a Content-Length. Events
-// are at most 6 MiB + 100 B today; a longer body is read all the same, into a
-// buffer that grows with what really arrives.
-const maxPresize = 16 << 20
-
-// readBody reads a reply's body whole. Growing a buffer from nothing costs
-// about as much as the transfer itself, so it is sized from Content-Length.
-func readBody(resp *http.Response) ([]byte, error) {
-	n := resp.ContentLength
-	if n < 0 || n > maxPresize {
-		return io.ReadAll(resp.Body)
-	}
-	body := make([]byte, n)
-	if _, err := io.ReadFull(resp.Body, body); err != nil {
-		return nil, err
-	}
-	// The end must be read too: only then is the connection free for reuse.
-	if _, err := resp.Body.Read(make([]byte, 1)); err != nil && err != io.EOF {
-		return nil, err
-	}
-	return body, nil
+// close lets idle connections go.
+func (u *upstream) close() {
+	u.lines.close()
+	u.transport.CloseIdleConnections()
 }
-
-func (u *upstream) close() { u.transport.CloseIdleConnections() }
