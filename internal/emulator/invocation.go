@@ -24,12 +24,13 @@ type invocation struct {
 
 	initDuration time.Duration
 
-	// replied closes when the caller's answer is final; result and err are
-	// written before and never after.
-	replied chan struct{}
-	once    sync.Once
-	result  Result
-	err     error
+	// The answer is decided once, by whoever comes first, and published to the
+	// caller: result and err are not written after replied is closed.
+	replied   chan struct{}
+	deciding  sync.Once
+	published sync.Once
+	result    Result
+	err       error
 
 	// For streaming callers: the headers first, then the chunks. Only the
 	// caller's goroutine touches its writer, so a late function cannot write
@@ -62,10 +63,10 @@ func (inv *invocation) start(timeout time.Duration) {
 	inv.deadline = inv.started.Add(timeout)
 }
 
-// settle gives the caller its answer. Only the first call counts: what the
-// function says after its timeout reaches nobody.
-func (inv *invocation) settle(result Result, err error) {
-	inv.once.Do(func() {
+// decide fixes the answer. Only the first call counts: what the function says
+// after its timeout reaches nobody.
+func (inv *invocation) decide(result Result, err error) {
+	inv.deciding.Do(func() {
 		result.RequestID = inv.id
 		result.InitDuration = inv.initDuration
 		if !inv.started.IsZero() {
@@ -75,8 +76,18 @@ func (inv *invocation) settle(result Result, err error) {
 		if inv.stream != nil {
 			inv.stream.CloseWithError(streamEnd(result, err))
 		}
-		close(inv.replied)
 	})
+}
+
+// publish lets the caller have the answer.
+func (inv *invocation) publish() {
+	inv.published.Do(func() { close(inv.replied) })
+}
+
+// settle answers the caller.
+func (inv *invocation) settle(result Result, err error) {
+	inv.decide(result, err)
+	inv.publish()
 }
 
 // errStreamFault ends a stream whose function failed after it had begun.
@@ -92,21 +103,26 @@ func streamEnd(result Result, err error) error {
 	return io.EOF
 }
 
-// settleFault answers with what went wrong around the function.
-func (inv *invocation) settleFault(f *fault) {
+// decideFault makes what went wrong around the function the answer.
+func (inv *invocation) decideFault(f *fault) {
 	if f.closed {
-		inv.settle(Result{}, ErrClosed)
+		inv.decide(Result{}, ErrClosed)
 		return
 	}
 	contentType := f.contentType
 	setDefault(&contentType, "application/json")
-	inv.settle(Result{
+	inv.decide(Result{
 		Status:        f.status,
 		Payload:       f.body(inv.id),
 		ContentType:   contentType,
 		FunctionError: "Unhandled",
 		ErrorType:     f.errorType,
 	}, nil)
+}
+
+func (inv *invocation) settleFault(f *fault) {
+	inv.decideFault(f)
+	inv.publish()
 }
 
 // deliver copies a streamed response to the caller until the function ends it.

@@ -66,11 +66,14 @@ func (l *Lambda) serve(inv *invocation) {
 	}
 	if f != nil {
 		l.logFault(inv, f)
-		inv.settleFault(f) // without effect if the function had answered already
+		inv.decideFault(f) // without effect if the function has answered
 	}
 	l.logEnd(inv)
 	if f != nil {
+		// First the reset, then the answer, as in AWS's emulator: who has the
+		// answer can rely on the old environment being gone.
 		l.reset(f)
+		inv.publish()
 	}
 }
 
