@@ -105,9 +105,9 @@ func TestLedgerForgetsWhatTimedOut(t *testing.T) {
 	now := time.UnixMilli(1_700_000_000_000)
 	l := newLedger()
 	for i := range sweepAt {
-		l.deliver(string(rune('a'+i)), now.Add(-time.Second), now)
+		l.deliver(string(rune('a'+i)), openInvocation{deadline: now.Add(-time.Second)}, now)
 	}
-	l.deliver("due", now.Add(time.Minute), now)
+	l.deliver("due", openInvocation{deadline: now.Add(time.Minute)}, now)
 	if len(l.open) != 1 {
 		t.Errorf("%d invocations open, want 1", len(l.open))
 	}

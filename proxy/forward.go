@@ -12,41 +12,17 @@ import (
 
 // forward passes a request through unchanged.
 func (rl *Relay) forward(w http.ResponseWriter, r *http.Request) {
-	resp, ok := rl.exchange(w, r)
+	resp, ok := rl.exchange(w, r, "")
 	if !ok {
 		return
 	}
 	defer resp.Body.Close()
-	relayResponse(w, resp)
-}
-
-// serveReply passes a runtime's reply through and keeps the ledger.
-func (rl *Relay) serveReply(w http.ResponseWriter, r *http.Request, id string) {
-	known := rl.ledger.replying(id)
-	if !known {
-		rl.report(Event{Kind: UnknownAnswer, RequestID: id})
-	}
-	replied := false
-	defer func() {
-		if known && !replied {
-			rl.ledger.notReplied(id)
-		}
-	}()
-	resp, ok := rl.exchange(w, r)
-	if !ok {
-		return
-	}
-	defer resp.Body.Close()
-	if known {
-		replied = true
-		rl.ledger.replied(id) // before the runtime can know and poll again
-	}
 	relayResponse(w, resp)
 }
 
 // exchange sends r upstream and returns the reply, or false after telling the
-// client that there is none.
-func (rl *Relay) exchange(w http.ResponseWriter, r *http.Request) (*http.Response, bool) {
+// client that there is none. id is the invocation's, for reports.
+func (rl *Relay) exchange(w http.ResponseWriter, r *http.Request, id string) (*http.Response, bool) {
 	ctx := r.Context()
 	body := &watchedBody{ReadCloser: r.Body}
 	if r.ContentLength != 0 {
@@ -61,12 +37,12 @@ func (rl *Relay) exchange(w http.ResponseWriter, r *http.Request) (*http.Respons
 	case err == nil:
 		return resp, true
 	case body.broken.Load():
-		rl.report(Event{Kind: AnswerTruncated, Err: err})
+		rl.report(Event{Kind: AnswerTruncated, RequestID: id, Err: err})
 		panic(http.ErrAbortHandler) // nobody is left to read a status
 	case r.Context().Err() != nil:
 		panic(http.ErrAbortHandler) // the client hung up on its own poll, or Shutdown did
 	}
-	rl.report(Event{Kind: UpstreamError, Err: err})
+	rl.report(Event{Kind: UpstreamError, RequestID: id, Err: err})
 	writeError(w, http.StatusBadGateway, "Relay.Upstream", "the Runtime API did not answer")
 	return nil, false
 }

@@ -46,6 +46,12 @@ type Outcome struct {
 	// Answer, when not nil, is sent upstream in the function's place; the
 	// function never sees the event. It takes precedence over Replace.
 	Answer *Answer
+	// Complete, when not nil, is given the function's own reply to this
+	// invocation and returns what is sent in its stead; nil leaves it as it is.
+	// It is how a source hears of the records that were removed. The reply is
+	// then held back until it is whole. One that is an error, breaks off, or is
+	// longer than the service accepts passes unchanged and is reported.
+	Complete func(reply []byte) []byte
 }
 
 // Answer is a reply made in the function's place.

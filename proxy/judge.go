@@ -15,6 +15,7 @@ func (rl *Relay) judge(inv *Invocation, got *landing) *Answer {
 	if outcome.Replace != nil {
 		got.body = outcome.Replace
 	}
+	got.complete = outcome.Complete
 	return nil
 }
 

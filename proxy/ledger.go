@@ -18,6 +18,7 @@ type ledger struct {
 
 type openInvocation struct {
 	deadline time.Time
+	complete func([]byte) []byte
 	replying bool
 }
 
@@ -28,7 +29,7 @@ func newLedger() *ledger { return &ledger{open: make(map[string]*openInvocation)
 // be answered; elsewhere its environment is reset.
 const sweepAt = 128
 
-func (l *ledger) deliver(id string, deadline, now time.Time) {
+func (l *ledger) deliver(id string, inv openInvocation, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.open) >= sweepAt {
@@ -36,7 +37,7 @@ func (l *ledger) deliver(id string, deadline, now time.Time) {
 			return !o.deadline.IsZero() && o.deadline.Before(now)
 		})
 	}
-	l.open[id] = &openInvocation{deadline: deadline}
+	l.open[id] = &inv
 }
 
 // takeBack undoes deliver for an event that could not be handed over.
@@ -59,17 +60,17 @@ func (l *ledger) unanswered() (string, bool) {
 	return "", false
 }
 
-// replying notes the first reply for an open invocation and reports false for
-// any other.
-func (l *ledger) replying(id string) bool {
+// replying notes the first reply for an open invocation, returns what is to be
+// made of it, and reports false for any other.
+func (l *ledger) replying(id string) (complete func([]byte) []byte, known bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	o, found := l.open[id]
 	if !found || o.replying {
-		return false
+		return nil, false
 	}
 	o.replying = true
-	return true
+	return o.complete, true
 }
 
 // replied closes an invocation the service has taken note of, whatever it

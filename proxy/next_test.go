@@ -3,6 +3,7 @@ package proxy_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -115,6 +116,18 @@ func TestPolls(t *testing.T) {
 		"the service goes away before it replies": {
 			polls("a"), pollArrives(), breaks(), reports(proxy.UpstreamError, ""),
 			gets("a", 502, `{"errorMessage":"the Runtime API did not answer","errorType":"Relay.Upstream"}`),
+		},
+		"a poll that was written is not written again": {
+			polls("a"), pollArrives(), says(500, "x"), gets("a", 500, "x"),
+			polls("a"), pollArrives(), breaks(), reports(proxy.UpstreamError, ""), // on the same connection
+			gets("a", 502, `{"errorMessage":"the Runtime API did not answer","errorType":"Relay.Upstream"}`),
+		},
+		"an event with eight megabytes of headers passes": {
+			polls("a"), pollArrives(), says(200, "x", "Lambda-Runtime-Client-Context", strings.Repeat("x", 8<<20-4<<10), "Lambda-Runtime-Aws-Request-Id", "1"),
+			getsHeader("a", 200, "Lambda-Runtime-Client-Context", strings.Repeat("x", 8<<20-4<<10)),
+		},
+		"an event without content passes": {
+			polls("a"), pollArrives(), event("1", ""), gets("a", 200, ""),
 		},
 		"a poll in another API version is inspected": {
 			sends("a", "GET", "/2031-01-01/runtime/invocation/next?x=%41", ""), arrives("GET", "/2031-01-01/runtime/invocation/next?x=%41"),

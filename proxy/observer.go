@@ -41,6 +41,9 @@ const (
 	// AnswerTruncated is a reply of the runtime that broke off midway. The
 	// service saw it break off too.
 	AnswerTruncated
+	// NotCompleted is a reply that Outcome.Complete was not asked about, because
+	// it was an error, broke off, or was too long.
+	NotCompleted
 	// ForeignRequest is a request that no runtime sends; it was refused.
 	ForeignRequest
 	// InspectorPanic is a panic in the Inspector; Err holds it.
@@ -68,6 +71,7 @@ var kindNames = [...]string{
 	HeldExpired:     "held-event-expired",
 	UnknownAnswer:   "unknown-answer",
 	AnswerTruncated: "answer-truncated",
+	NotCompleted:    "not-completed",
 	ForeignRequest:  "foreign-request",
 	InspectorPanic:  "inspector-panic",
 	AnswerRefused:   "answer-refused",

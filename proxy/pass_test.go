@@ -34,7 +34,7 @@ func TestEverythingElsePasses(t *testing.T) {
 		},
 		"a reply the service never saw can be repeated": {
 			polls("a"), pollArrives(), event("1", "{}"), gets("a", 200, "{}"),
-			answers("a", "1", "ok"), answerArrives("1", "response", "ok"), breaks(), reports(proxy.UpstreamError, ""),
+			answers("a", "1", "ok"), answerArrives("1", "response", "ok"), breaks(), reports(proxy.UpstreamError, "1"),
 			gets("a", 502, `{"errorMessage":"the Runtime API did not answer","errorType":"Relay.Upstream"}`),
 			answers("a", "1", "ok"), answerArrives("1", "response", "ok"), accepts(), gets("a", 202, `{"status":"OK"}`),
 		},

@@ -165,7 +165,7 @@ func (rl *Relay) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	case nextInvocation:
 		rl.serveNext(w, r)
 	case invocationResponse, invocationError:
-		rl.serveReply(w, r, id)
+		rl.serveReply(w, r, kind, id)
 	default:
 		rl.forward(w, r)
 	}

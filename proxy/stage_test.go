@@ -107,6 +107,12 @@ func (i inspector) Inspect(_ context.Context, inv *proxy.Invocation) proxy.Outco
 		return proxy.Outcome{Answer: &proxy.Answer{Error: true, Body: []byte("no")}}
 	case "shorten":
 		return proxy.Outcome{Replace: []byte("short")}
+	case "complete":
+		return proxy.Outcome{Complete: func(reply []byte) []byte { return append(reply, " and more"...) }}
+	case "complete nothing":
+		return proxy.Outcome{Complete: func([]byte) []byte { return nil }}
+	case "complete and panic":
+		return proxy.Outcome{Complete: func([]byte) []byte { panic("complete broke") }}
 	case "panic":
 		panic("inspector broke")
 	}

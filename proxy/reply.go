@@ -1,0 +1,75 @@
+package proxy
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+)
+
+// serveReply passes a runtime's reply through and keeps the ledger.
+func (rl *Relay) serveReply(w http.ResponseWriter, r *http.Request, kind route, id string) {
+	complete, known := rl.ledger.replying(id)
+	if !known {
+		rl.report(Event{Kind: UnknownAnswer, RequestID: id})
+	}
+	replied := false
+	defer func() {
+		if known && !replied {
+			rl.ledger.notReplied(id)
+		}
+	}()
+	if complete != nil && kind == invocationResponse && r.ContentLength != 0 {
+		rl.complete(id, r, complete)
+	}
+	resp, ok := rl.exchange(w, r, id)
+	if !ok {
+		return
+	}
+	defer resp.Body.Close()
+	if known {
+		replied = true
+		rl.ledger.replied(id) // before the runtime can know and poll again
+	}
+	relayResponse(w, resp)
+}
+
+// maxCompleted is the service's limit on a reply that is not streamed; a longer
+// one it would refuse in any case.
+const maxCompleted = 6<<20 + 100
+
+// complete gives r the body that the Inspector makes of it. A reply that is too
+// long, breaks off or ends in an error stays what it is, read or not.
+func (rl *Relay) complete(id string, r *http.Request, complete func([]byte) []byte) {
+	read, err := io.ReadAll(io.LimitReader(r.Body, maxCompleted+1))
+	failed := r.Trailer.Get("Lambda-Runtime-Function-Error-Type") != ""
+	if err != nil || failed || len(read) > maxCompleted {
+		rl.report(Event{Kind: NotCompleted, RequestID: id, Err: err})
+		r.Body = prefixed{io.MultiReader(bytes.NewReader(read), r.Body), r.Body}
+		return
+	}
+	body := rl.callComplete(id, read, complete)
+	r.Body = prefixed{bytes.NewReader(body), r.Body}
+	if r.ContentLength >= 0 {
+		r.ContentLength = int64(len(body))
+	}
+}
+
+func (rl *Relay) callComplete(id string, read []byte, complete func([]byte) []byte) (body []byte) {
+	defer func() {
+		if v := recover(); v != nil {
+			rl.report(Event{Kind: InspectorPanic, RequestID: id, Err: fmt.Errorf("complete: %v", v)})
+			body = read
+		}
+	}()
+	if body = complete(read); body == nil {
+		return read
+	}
+	return body
+}
+
+// prefixed is a body part of which has been read already.
+type prefixed struct {
+	io.Reader
+	io.Closer
+}

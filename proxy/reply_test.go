@@ -1,0 +1,75 @@
+package proxy_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/merlon-security/merlon/proxy"
+)
+
+func TestReplies(t *testing.T) {
+	long := strings.Repeat("r", 6<<20+101)
+	for name, s := range map[string]script{
+		"a reply is completed":         replies("complete", "ok", "ok and more"),
+		"a reply stays as it is":       replies("complete nothing", "ok", "ok"),
+		"an empty reply stays empty":   replies("complete", "", ""),
+		"the largest reply":            replies("complete", long[1:], long[1:]+" and more"),
+		"a reply longer than accepted": replies("complete", long, long, reports(proxy.NotCompleted, "1")),
+		"a panic while completing":     replies("complete and panic", "ok", "ok", reports(proxy.InspectorPanic, "1")),
+		"an error is not completed": {
+			polls("a"), pollArrives(), event("1", "complete"), gets("a", 200, "complete"),
+			sends("a", "POST", runtimeAPI+"invocation/1/error", "{}"), answerArrives("1", "error", "{}"), accepts(),
+			gets("a", 202, `{"status":"OK"}`),
+		},
+	} {
+		t.Run(name, func(t *testing.T) { t.Parallel(); s.play(t, proxy.Options{}) })
+	}
+}
+
+// replies delivers an event and has its reply arrive upstream as wanted.
+func replies(toEvent, sent, want string, between ...step) script {
+	s := script{polls("a"), pollArrives(), event("1", toEvent), gets("a", 200, toEvent), answers("a", "1", sent)}
+	s = append(s, between...)
+	return append(s, answerArrives("1", "response", want), accepts(), gets("a", 202, `{"status":"OK"}`))
+}
+
+// TestStreamedReplies completes what comes in chunks: only a success, and only
+// when it is whole.
+func TestStreamedReplies(t *testing.T) {
+	const trailer = "Lambda-Runtime-Function-Error-Type"
+	for name, row := range map[string]struct {
+		header, body string
+		want         string // framed, as the service reads it; empty: it breaks off
+	}{
+		"whole":          {"", "2\r\nok\r\n0\r\n\r\n", "b\r\nok and more\r\n0\r\n\r\n"},
+		"ends in error":  {"Trailer: " + trailer + "\r\n", "2\r\nok\r\n0\r\n" + trailer + ": F.X\r\n\r\n", "2\r\nok\r\n0\r\n" + trailer + ": F.X\r\n\r\n"},
+		"hides an error": {"", "2\r\nok\r\n0\r\n" + trailer + ": F.X\r\n\r\n", "2\r\nok\r\n0\r\n" + trailer + ": F.X\r\n\r\n"},
+		"breaks off":     {"", "2\r\nok\r\n", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			listener := listenRaw(t)
+			relay := startRelay(t, proxy.Options{Upstream: listener.addr(), Inspector: inspector{}})
+			runtime := dialRaw(t, relay.Addr())
+			runtime.send("GET %sinvocation/next HTTP/1.1\r\nHost: 127.0.0.1:%s\r\n\r\n", runtimeAPI, port(relay.Addr()))
+			polled := listener.accept()
+			polled.expectHeader("GET " + runtimeAPI + "invocation/next HTTP/1.1")
+			polled.send("HTTP/1.1 200 OK\r\nContent-Length: 8\r\nLambda-Runtime-Aws-Request-Id: 1\r\n\r\ncomplete")
+			runtime.expectHeader("HTTP/1.1 200 OK")
+			runtime.expect("complete")
+			runtime.send("POST %sinvocation/1/response HTTP/1.1\r\nHost: 127.0.0.1:%s\r\nTransfer-Encoding: chunked\r\n%s\r\n%s",
+				runtimeAPI, port(relay.Addr()), row.header, row.body)
+			if row.want == "" {
+				_ = runtime.conn.Close()
+			}
+			service := listener.accept()
+			service.expectHeader("POST " + runtimeAPI + "invocation/1/response HTTP/1.1")
+			if row.want == "" {
+				service.expect("2\r\nok\r\n")
+				service.expectEnd()
+				return
+			}
+			service.expect(row.want)
+		})
+	}
+}
