@@ -39,19 +39,17 @@ func (rl *Relay) idle(deadline time.Time) {
 		return
 	}
 	if rl.concurrent {
-		if rl.idling.CompareAndSwap(false, true) {
-			rl.background.Go(func() {
-				defer rl.idling.Store(false)
-				rl.callIdle(until)
-			})
-		}
+		rl.idleBeside(until)
 		return
 	}
 	done := make(chan struct{})
-	rl.background.Go(func() {
+	started := rl.background.start(func() {
 		defer close(done)
 		rl.callIdle(until)
 	})
+	if !started {
+		return
+	}
 	overrun := time.NewTimer(time.Until(until))
 	defer overrun.Stop()
 	select {
@@ -59,6 +57,17 @@ func (rl *Relay) idle(deadline time.Time) {
 	case <-overrun.C:
 		rl.report(Event{Kind: IdleOverrun})
 	}
+}
+
+// idleBeside runs idle work beside the poll unless some runs already.
+func (rl *Relay) idleBeside(until time.Time) {
+	if !rl.idling.CompareAndSwap(false, true) {
+		return
+	}
+	rl.background.start(func() {
+		defer rl.idling.Store(false)
+		rl.callIdle(until)
+	})
 }
 
 func (rl *Relay) callIdle(until time.Time) {

@@ -62,7 +62,9 @@ func (rl *Relay) await(r *http.Request) (landing, bool) {
 		return got, true
 	case <-r.Context().Done():
 	}
-	rl.report(Event{Kind: PollAbandoned})
+	if rl.pollCtx.Err() == nil { // otherwise Shutdown ended it
+		rl.report(Event{Kind: PollAbandoned})
+	}
 	if got, landed := rl.desk.leave(waiter); landed {
 		rl.hold(got)
 	}
@@ -72,6 +74,9 @@ func (rl *Relay) await(r *http.Request) (landing, bool) {
 // hand writes a landing to the runtime. An event that cannot be written is held
 // for the next poll: a body that did not arrive whole was not processed.
 func (rl *Relay) hand(w http.ResponseWriter, r *http.Request, got landing) {
+	if rl.pollCtx.Err() != nil {
+		panic(http.ErrAbortHandler) // Shutdown: there is no runtime any more
+	}
 	if got.err != nil {
 		writeError(w, http.StatusBadGateway, "Relay.Upstream", "the Runtime API did not answer")
 		return

@@ -11,6 +11,7 @@ import (
 var (
 	errPollFault     = errors.New("bug: the poll ended without a result")
 	errNotAnswered   = errors.New("the service repeats an event and accepts no reply for it")
+	errShutdown      = errors.New("the relay is shutting down")
 	errNobodyWaiting = errors.New("nobody waits for the next event")
 )
 
@@ -18,7 +19,9 @@ var (
 func (rl *Relay) launch(f *flight, r *http.Request) {
 	req := rl.up.request(rl.pollCtx, r)
 	req.Body, req.ContentLength = nil, 0 // Managed Instances allow none
-	rl.background.Go(func() { rl.fly(f, req) })
+	if !rl.background.start(func() { rl.fly(f, req) }) {
+		rl.desk.land(f, landing{err: errShutdown})
+	}
 }
 
 // fly polls until there is something for the runtime, and lands it. It always

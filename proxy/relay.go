@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"sync/atomic"
 )
 
@@ -49,7 +48,7 @@ type Relay struct {
 	cancel     context.CancelFunc
 	pollCtx    context.Context // ends first: long polls never end by themselves
 	cancelPoll context.CancelFunc
-	background sync.WaitGroup // flights and idle calls
+	background group // flights and idle calls
 	idling     atomic.Bool
 }
 
@@ -136,18 +135,17 @@ func (rl *Relay) Serve() error {
 }
 
 // Shutdown ends the long polls, lets replies that are under way finish until
-// ctx is done, and returns when nothing of the relay runs any more. A held
-// event is lost with it: there is no runtime left to give it to.
+// ctx is done, and breaks off what is left. A held event is lost with it: there
+// is no runtime left to give it to.
 func (rl *Relay) Shutdown(ctx context.Context) error {
 	rl.cancelPoll()
-	err := rl.server.Shutdown(ctx)
+	served, flown := rl.server.Shutdown(ctx), rl.background.close(ctx)
 	rl.cancel()
-	if err != nil {
-		err = errors.Join(fmt.Errorf("replies still under way: %w", err), rl.server.Close())
-	}
-	rl.background.Wait()
 	rl.up.close()
-	return err
+	if served == nil && flown == nil {
+		return nil
+	}
+	return errors.Join(fmt.Errorf("replies still under way: %w", context.Cause(ctx)), rl.server.Close())
 }
 
 func (rl *Relay) serveHTTP(w http.ResponseWriter, r *http.Request) {
