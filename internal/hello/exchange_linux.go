@@ -7,9 +7,11 @@ import (
 	"time"
 )
 
-// The exchange uses socket calls directly: package net would add half a
-// megabyte to the wrapper and a tenth of a millisecond to every cold start
-// (docs/RATIONALE.md has the measurement).
+// The exchange uses socket calls directly. Measured with Go 1.26 on amd64, a
+// stripped program with fmt, net/url and HMAC is 1.90 MB with them and 2.42 MB
+// with package net, and takes 1.13 and 1.24 ms from start to exit (medians of
+// 400): a quarter of the wrapper's size and a tenth of its time, before every
+// cold start.
 
 const (
 	// budget is the time the exchange may take, A2. It is a little below 50 ms

@@ -95,7 +95,7 @@ func add(zw *zip.Writer, f File) error {
 	fh := &zip.FileHeader{
 		Name:   f.Name,
 		Method: zip.Deflate,
-		//lint:ignore SA1019 CreateRaw writes this field and ignores Modified
+		// CreateRaw writes this field as it stands and ignores Modified.
 		ModifiedDate:       epoch,
 		CRC32:              crc32.ChecksumIEEE(f.Data),
 		CompressedSize64:   uint64(packed.Len()),

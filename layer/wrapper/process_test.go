@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -98,7 +99,7 @@ func lambda(listen string, extra ...string) []string {
 func extension(t *testing.T) (listen string, heard <-chan hello.Hello) {
 	t.Helper()
 	ln := open(t)
-	addr := ln.Addr().(*net.TCPAddr).AddrPort()
+	addr := addrOf(ln)
 	hellos := make(chan hello.Hello, 100)
 	mux := http.NewServeMux()
 	mux.Handle(hello.Path, server.Handler(hello.DeriveKey(lambda(""), addr), func(h hello.Hello) { hellos <- h }))
@@ -106,7 +107,7 @@ func extension(t *testing.T) (listen string, heard <-chan hello.Hello) {
 	return addr.String(), hellos
 }
 
-func open(t *testing.T) net.Listener {
+func open(t testing.TB) net.Listener {
 	t.Helper()
 	ln, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
@@ -115,7 +116,9 @@ func open(t *testing.T) net.Listener {
 	return ln
 }
 
-func serve(t *testing.T, ln net.Listener, h http.Handler) {
+func addrOf(ln net.Listener) netip.AddrPort { return ln.Addr().(*net.TCPAddr).AddrPort() }
+
+func serve(t testing.TB, ln net.Listener, h http.Handler) {
 	srv := &http.Server{Handler: h}
 	done := make(chan struct{})
 	go func() { defer close(done); srv.Serve(ln) }()
@@ -127,7 +130,7 @@ func nobody(t *testing.T) string {
 	t.Helper()
 	ln := open(t)
 	defer ln.Close()
-	return ln.Addr().(*net.TCPAddr).AddrPort().String()
+	return addrOf(ln).String()
 }
 
 // result is how a run ended. Runtime is nil if the runtime did not start.

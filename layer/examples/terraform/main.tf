@@ -72,7 +72,7 @@ resource "aws_cloudwatch_metric_alarm" "unprotected" {
   alarm_description   = "The function runs without Merlon although it was asked for."
   namespace           = "Merlon"
   metric_name         = "Unprotected"
-  dimensions          = { FunctionName = each.key }
+  dimensions          = { function = each.key }
   statistic           = "Sum"
   period              = 300
   evaluation_periods  = 1

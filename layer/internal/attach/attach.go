@@ -74,10 +74,8 @@ func Decide(environ []string, via, program string, now time.Time, greet Greeter)
 		r.Notice = refusal(now, environ, "the configuration has faults", "correct the variables named in faults", faults)
 		return r
 	}
-	if api == cfg.Listen.String() {
-		r.Outcome = Attached // a wrapper outside this one has said hello
-		return r
-	}
+	// Said even if the address is the proxy's already: that is so inside another
+	// wrapper of ours, but also where MERLON_LISTEN names Lambda's own port.
 	err := greet(cfg.Listen, hello.DeriveKey(environ, cfg.Listen), hello.FromEnvironment(environ, via, program))
 	switch {
 	case err == nil:

@@ -69,7 +69,7 @@ func TestA3NoProofNoProxy(t *testing.T) {
 			t.Errorf("Decide(open, %v) = %v on %s, want unprotected on the real API", tt.greeting, r.Outcome, address(r))
 		}
 		if !strings.Contains(line["remedy"].(string), tt.remedy) || line["Unprotected"] != 1.0 || line["level"] != "ERROR" ||
-			line["timestamp"] != "2026-01-02T03:04:05.006Z" || line["FunctionName"] != "orders" || len(line["faults"].([]any)) != 1 {
+			line["timestamp"] != "2026-01-02T03:04:05.006Z" || line["function"] != "orders" || len(line["faults"].([]any)) != 1 {
 			t.Errorf("notice = %v, want the remedy %q, the metric and the fault", line, tt.remedy)
 		}
 		r, _ = decide(fmt.Errorf("hello: %w", tt.greeting), "MERLON_ON_FAULT=closed")
@@ -99,14 +99,15 @@ func TestA7SecretsAreStripped(t *testing.T) {
 	}
 }
 
-func TestNestedSaysNothing(t *testing.T) {
+// Inside another wrapper of ours the address is the proxy's already, and the
+// hello succeeds again. Where MERLON_LISTEN names Lambda's own port it fails.
+func TestA3AddressAlreadySet(t *testing.T) {
 	environ := attach.Set(base, attach.RuntimeAPI, config.DefaultListen)
-	r := attach.Decide(environ, "lambdago", "main", now, func(netip.AddrPort, hello.Key, hello.Hello) error {
-		t.Error("a second hello")
-		return nil
-	})
-	if r.Outcome != attach.Attached || !slices.Equal(r.Environ, environ) {
-		t.Errorf("Decide() = %v, %q", r.Outcome, r.Environ)
+	for greeting, want := range map[error]attach.Outcome{nil: attach.Attached, hello.ErrStranger: attach.Unprotected} {
+		r := attach.Decide(environ, "lambdago", "main", now, func(netip.AddrPort, hello.Key, hello.Hello) error { return greeting })
+		if r.Outcome != want || !slices.Equal(r.Environ, environ) {
+			t.Errorf("Decide(hello %v) = %v, %q, want %v and the environment unchanged", greeting, r.Outcome, r.Environ, want)
+		}
 	}
 }
 

@@ -31,10 +31,11 @@ func remedy(err error, listen netip.AddrPort) string {
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 func unprotected(now time.Time, environ []string, reason, remedy string, faults config.Faults) string {
 	o := Notice(now, "ERROR", "the function runs without protection", reason, remedy)
+	o.text("event", "unprotected")
 	o.strings("faults", faults)
 	o.raw("_aws", `{"Timestamp":`+strconv.FormatInt(now.UnixMilli(), 10)+
-		`,"CloudWatchMetrics":[{"Namespace":"Merlon","Dimensions":[["FunctionName"]],"Metrics":[{"Name":"Unprotected","Unit":"Count"}]}]}`)
-	o.text("FunctionName", functionName(environ))
+		`,"CloudWatchMetrics":[{"Namespace":"Merlon","Dimensions":[["function"]],"Metrics":[{"Name":"Unprotected","Unit":"Count"}]}]}`)
+	o.text("function", functionName(environ))
 	o.raw("Unprotected", "1")
 	return o.String()
 }
@@ -42,7 +43,7 @@ func unprotected(now time.Time, environ []string, reason, remedy string, faults 
 func refusal(now time.Time, environ []string, reason, remedy string, faults config.Faults) string {
 	o := Notice(now, "ERROR", "the function does not start, because MERLON_ON_FAULT is closed", reason, remedy)
 	o.strings("faults", faults)
-	o.text("FunctionName", functionName(environ))
+	o.text("function", functionName(environ))
 	return o.String()
 }
 
@@ -60,7 +61,7 @@ func Notice(now time.Time, level, message, reason, remedy string) *Object {
 	o := &Object{}
 	o.text("timestamp", now.UTC().Format("2006-01-02T15:04:05.000Z"))
 	o.text("level", level)
-	o.text("schema", "merlon.start/1")
+	o.text("schema", "merlon.log/1")
 	o.text("message", message)
 	o.text("reason", reason)
 	if remedy != "" {
