@@ -3,10 +3,20 @@
 // necessary conditions of rules and nothing else: it does not score, block or
 // report, and it knows no Coraza type. Coraza stays the authority: Clean
 // implies that stock Coraza finds nothing; a hit only says which rules may.
+//
+// The scan is value-major. Each distinct value is looked at once for its bytes
+// and for the literals of all rules together; a rule is considered only if the
+// value has what every match of it must contain (package necessary), and only
+// then is the rule's own operator run. Transformations share the scan of the
+// untransformed value unless it has a byte that triggers them.
 package screen
 
 import (
-	"github.com/merlon-security/merlon/policy/seclang"
+	"regexp"
+	"sync"
+
+	"github.com/merlon-security/merlon/policy/screen/literal"
+	"github.com/merlon-security/merlon/policy/screen/transform"
 )
 
 // Options fixes what is constant for a configuration.
@@ -22,49 +32,171 @@ type Class uint8
 
 // The classes of rules. The list is closed: a rule of any other kind is Unknown.
 const (
-	Bookkeeping Class = iota // matches or not by configuration alone, without effect on detection
+	Bookkeeping Class = iota // matches or not by configuration alone, or without effect on detection
 	Gated                    // skipped at this paranoia level, or of a response phase
-	Head                     // about the request's head, counts and absence included: evaluated exactly
+	Head                     // about the request's head, counts and absence included
 	Value                    // necessary condition on each value, then the rule's own operator
 	Unknown                  // always to Coraza
 )
 
-// Program is a compiled rule set. It is immutable and safe for concurrent use.
-type Program struct {
-	classes map[int]Class
+// String returns the name of the class.
+func (c Class) String() string {
+	if int(c) < len(classNames) {
+		return classNames[c]
+	}
+	return "invalid"
 }
 
-// Scratch is the working memory of one scan. It may be reused, not shared.
-type Scratch struct{}
+var classNames = [...]string{"bookkeeping", "gated", "head", "value", "unknown"}
 
-// NewScratch returns working memory for scans with p.
-func (p *Program) NewScratch() *Scratch { return &Scratch{} }
+// Program is a compiled rule set. It is immutable and safe for concurrent use.
+type Program struct {
+	paranoia uint8
+	metas    []meta // every rule, in order
+	rules    []rule // the screened ones
+	nodes    []node
+	patterns []pattern
+	literals *literal.Set
+	reasons  []string // why rules are Unknown
 
-// Compile builds the program of a rule set.
-func Compile(rules []seclang.Rule, opt Options) (*Program, error) {
-	p := &Program{classes: map[int]Class{}}
-	for i := range rules {
-		p.classes[rules[i].ID] = Unknown
+	index // derived, see index.go
+}
+
+// meta is what is kept of every rule.
+type meta struct {
+	id    int32
+	class Class
+	keep  bool // never narrowed away
+}
+
+// rule is one screened rule.
+type rule struct {
+	meta     int32
+	head     bool
+	constant bool    // the starter matches in every transaction
+	dup      int32   // evaluator of repeated argument names: more than dup of one; 0 if it is no such rule
+	slots    slotSet // union of its selections
+	op       operator
+	nodes    []uint16
+	clauses  []clause
+	members  []member
+
+	selections []selection
+	counts     []selection
+}
+
+// clause is one clause of a condition: a byte of the set or a literal with the bit.
+type clause struct {
+	bytes   transform.Bytes
+	literal int32 // bit, or -1
+	weight  float32
+}
+
+// selection is one variable: slots and which of their elements.
+type selection struct {
+	slots  slotSet
+	any    bool
+	key    key
+	except []key
+}
+
+// key names elements, by lower-case name or by pattern.
+type key struct {
+	text    string
+	pattern int32 // or -1
+	needs   byte  // a byte every name the pattern matches has; 0 if none is known
+}
+
+// node is one transformation behind a chain of others. The first node is the value itself.
+type node struct {
+	parent int32
+	kind   transform.Kind
+	multi  bool // of a multiMatch rule: passes only what Coraza reports as changed
+}
+
+type nodeKey struct {
+	parent int
+	kind   transform.Kind
+	multi  bool
+}
+
+// node finds or makes the node for one more transformation.
+func (c *compiler) node(parent int, kind transform.Kind, multi bool) int {
+	k := nodeKey{parent, kind, multi}
+	if n, ok := c.nodes[k]; ok {
+		return n
 	}
-	return p, nil
+	n := len(c.p.nodes)
+	c.nodes[k] = n
+	c.p.nodes = append(c.p.nodes, node{parent: int32(parent), kind: kind, multi: multi})
+	return n
+}
+
+// pattern is a regular expression, compiled when first needed.
+type pattern struct {
+	text  string
+	bytes bool
+}
+
+// machine is the compiled form of a pattern.
+type machine struct {
+	once sync.Once
+	re   *regexp.Regexp
+}
+
+// re returns the compiled pattern.
+func (p *Program) re(i int32) *regexp.Regexp {
+	m := &p.machines[i]
+	m.once.Do(func() {
+		// The text was parsed when the program was compiled, so it compiles;
+		// a byte pattern runs on a text with one rune per byte (see matches).
+		m.re = regexp.MustCompile(p.patterns[i].text)
+	})
+	return m.re
+}
+
+// matches runs a pattern on s.
+func (p *Program) matches(i int32, s string) bool {
+	if p.patterns[i].bytes {
+		wide := make([]rune, len(s))
+		for j := range len(s) {
+			wide[j] = rune(s[j])
+		}
+		s = string(wide)
+	}
+	return p.re(i).MatchString(s)
+}
+
+// test evaluates an operator on a transformed value, negation included.
+func (p *Program) test(o *operator, s string) bool {
+	if o.pattern >= 0 {
+		return p.matches(o.pattern, s) != o.negated
+	}
+	return o.compare(s) != o.negated
 }
 
 // Classes returns the class of each rule by id.
-func (p *Program) Classes() map[int]Class { return p.classes }
+func (p *Program) Classes() map[int]Class {
+	out := make(map[int]Class, len(p.metas))
+	for _, m := range p.metas {
+		out[int(m.id)] = m.class
+	}
+	return out
+}
 
-// Scan evaluates the program on one transaction.
-func (p *Program) Scan(s *Scratch, in *Input) Result { return Result{Always: true} }
+// Reasons tells why rules are Unknown, one line each.
+func (p *Program) Reasons() []string { return p.reasons }
 
-// Narrow appends to dst the ranges of rule ids that a Coraza transaction for
-// in may leave out (RemoveRuleByIDRange) given the result of Scan. No range
-// covers a rule that can match or that others depend on.
-func (p *Program) Narrow(dst [][2]int, in *Input, r Result) [][2]int { return dst }
+// Paranoia returns the level the program was compiled for.
+func (p *Program) Paranoia() int { return int(p.paranoia) }
 
 // HeadRules returns the ids of the rules that have no object without an HTTP head.
-func (p *Program) HeadRules() []int { return nil }
-
-// MarshalBinary returns the flat form that Load reads.
-func (p *Program) MarshalBinary() ([]byte, error) { return nil, nil }
-
-// Load reads a program written by MarshalBinary.
-func Load(data []byte) (*Program, error) { return &Program{}, nil }
+func (p *Program) HeadRules() []int {
+	var out []int
+	for i := range p.rules {
+		if p.rules[i].head {
+			out = append(out, int(p.metas[p.rules[i].meta].id))
+		}
+	}
+	return out
+}

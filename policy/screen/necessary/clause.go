@@ -29,8 +29,8 @@ type Clause struct {
 // Cond is a conjunction. Without clauses nothing is known.
 type Cond []Clause
 
-// maxLiteral bounds literals; a prefix of a necessary literal is necessary.
-const maxLiteral = 24
+// MaxLiteral bounds the length of literals; a prefix of a necessary literal is necessary.
+const MaxLiteral = 24
 
 // literalClause makes the clause "one of these strings occurs". It fails if
 // one of them is empty, for then it says nothing.
@@ -42,8 +42,8 @@ func literalClause(set []string, escape transform.Bytes) (Clause, bool) {
 			return Clause{}, false
 		case len(s) == 1:
 			c.Bytes.Add(s)
-		case len(s) > maxLiteral:
-			c.Literals = append(c.Literals, s[:maxLiteral])
+		case len(s) > MaxLiteral:
+			c.Literals = append(c.Literals, s[:MaxLiteral])
 		default:
 			c.Literals = append(c.Literals, s)
 		}

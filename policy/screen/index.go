@@ -1,0 +1,177 @@
+package screen
+
+import (
+	"slices"
+
+	"github.com/merlon-security/merlon/policy/screen/necessary"
+	"github.com/merlon-security/merlon/policy/screen/transform"
+)
+
+// index holds what follows from the rules and makes the scan quick. It is
+// computed when a program is compiled or loaded, never written to a file.
+// Sets of rules are bit sets of width words over Program.rules.
+type index struct {
+	width int
+
+	base     [slotCount][]uint64   // rules that look at every element of the slot
+	keyed    [slotCount][]namedSet // rules that look at elements of a name besides
+	excepted [slotCount][]namedSet // rules of base that do not look at elements of a name
+	heads    []uint64              // rules without an object if there is no HTTP head
+	loose    []int32               // rules evaluated apart from the values: constants, counts, counters
+	machines []machine             // compiled patterns
+	byID     []int32               // metas by ascending id
+	unknown  bool                  // a rule is of class Unknown
+
+	triggers []transform.Bytes // by node
+	own      [][]uint64        // rules applied to the text of a node
+	moved    [][]uint64        // the same without multiMatch rules, which keep looking at the value itself
+	below    [][]uint64        // rules applied to the text of a node or of one behind it
+
+	all    []uint64        // rules with slots
+	always []uint64        // rules without a condition
+	byByte []uint64        // rules to consider for a byte: 256 sets, one behind the other
+	bytes  transform.Bytes // bytes with a set that is not empty
+	byBit  [][]uint64      // rules to consider for the bit of a literal clause
+	bits   []uint64        // bits with a set
+	junk   transform.Bytes
+}
+
+// namedSet is a set of rules that concerns elements of a name.
+type namedSet struct {
+	key key
+	set []uint64
+}
+
+// finish computes the index.
+func (p *Program) finish() {
+	p.index = index{width: (len(p.rules) + 63) / 64}
+	p.machines = make([]machine, len(p.patterns))
+	p.junk.Add(necessary.Junk)
+	for s := range p.base {
+		p.base[s] = p.newSet()
+	}
+	p.heads, p.all, p.always = p.newSet(), p.newSet(), p.newSet()
+	p.byByte = make([]uint64, 256*p.width)
+	p.nodeSets()
+	for i, m := range p.metas {
+		p.byID = append(p.byID, int32(i))
+		p.unknown = p.unknown || m.class == Unknown
+	}
+	slices.SortFunc(p.byID, func(a, b int32) int { return int(p.metas[a].id - p.metas[b].id) })
+	bits := 0
+	for i := range p.rules {
+		for _, c := range p.rules[i].clauses {
+			bits = max(bits, int(c.literal)+1)
+		}
+	}
+	p.byBit = make([][]uint64, bits)
+	p.bits = make([]uint64, (bits+63)/64)
+	for i := range p.rules {
+		r := &p.rules[i]
+		if r.head {
+			put(p.heads, i)
+		}
+		if r.constant || r.dup > 0 || len(r.counts) > 0 {
+			p.loose = append(p.loose, int32(i))
+		}
+		if r.slots == 0 {
+			continue
+		}
+		put(p.all, i)
+		p.indexTargets(i)
+		p.indexCondition(i)
+		for _, at := range r.nodes {
+			put(p.own[at], i)
+			if len(r.nodes) == 1 {
+				put(p.moved[at], i)
+			}
+			for up := int32(at); up >= 0; up = p.nodes[up].parent {
+				put(p.below[up], i)
+			}
+		}
+	}
+}
+
+func (p *Program) newSet() []uint64 { return make([]uint64, p.width) }
+
+func put(set []uint64, i int) { set[i>>6] |= 1 << (i & 63) }
+
+func (p *Program) nodeSets() {
+	for i := range p.nodes {
+		p.own = append(p.own, p.newSet())
+		p.moved = append(p.moved, p.newSet())
+		p.below = append(p.below, p.newSet())
+		var m transform.Bytes
+		if i > 0 {
+			m = p.nodes[i].kind.Trigger()
+		}
+		p.triggers = append(p.triggers, m)
+	}
+}
+
+// indexTargets enters a rule where its values come from. Exclusions count only
+// if one selection alone covers the slot.
+func (p *Program) indexTargets(i int) {
+	r := &p.rules[i]
+	for s := slot(0); s < slotCount; s++ {
+		var broad []*selection
+		for j := range r.selections {
+			sel := &r.selections[j]
+			switch {
+			case !sel.slots.has(s):
+			case sel.any:
+				broad = append(broad, sel)
+			default:
+				p.keyed[s] = p.addNamed(p.keyed[s], sel.key, i)
+			}
+		}
+		if len(broad) > 0 {
+			put(p.base[s], i)
+		}
+		if len(broad) == 1 {
+			for _, k := range broad[0].except {
+				p.excepted[s] = p.addNamed(p.excepted[s], k, i)
+			}
+		}
+	}
+}
+
+func (p *Program) addNamed(list []namedSet, k key, rule int) []namedSet {
+	for j := range list {
+		if list[j].key == k {
+			put(list[j].set, rule)
+			return list
+		}
+	}
+	n := namedSet{key: k, set: p.newSet()}
+	put(n.set, rule)
+	return append(list, n)
+}
+
+// indexCondition enters a rule under its rarest clause.
+func (p *Program) indexCondition(i int) {
+	r := &p.rules[i]
+	if len(r.clauses) == 0 {
+		put(p.always, i)
+		return
+	}
+	best := &r.clauses[0]
+	for j := range r.clauses {
+		if r.clauses[j].weight < best.weight {
+			best = &r.clauses[j]
+		}
+	}
+	for b := range 256 {
+		if best.bytes.Has(byte(b)) {
+			put(p.byByte[b*p.width:(b+1)*p.width], i)
+			p.bytes.AddRange(byte(b), byte(b))
+		}
+	}
+	if best.literal >= 0 {
+		if p.byBit[best.literal] == nil {
+			p.byBit[best.literal] = p.newSet()
+		}
+		put(p.byBit[best.literal], i)
+		put(p.bits, int(best.literal))
+	}
+}

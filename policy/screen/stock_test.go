@@ -1,0 +1,149 @@
+package screen_test
+
+import (
+	"io/fs"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/corazawaf/coraza/v3"
+	coreruleset "github.com/corazawaf/coraza-coreruleset/v4"
+	"github.com/corazawaf/coraza/v3/types"
+
+	"github.com/merlon-security/merlon/policy/screen"
+	"github.com/merlon-security/merlon/policy/seclang"
+)
+
+// engineText is the configuration the differential tests give stock Coraza:
+// no body processor, and every paranoia level on, so that lower levels can be
+// read from the rules' tags.
+const engineText = `
+SecRuleEngine DetectionOnly
+SecRequestBodyAccess On
+SecRequestBodyLimit 134217728
+SecRequestBodyInMemoryLimit 134217728
+SecArgumentsLimit 1000000
+SecAction "id:900000,phase:1,pass,nolog,setvar:tx.blocking_paranoia_level=4,setvar:tx.detection_paranoia_level=4"
+SecAction "id:900001,phase:1,pass,nolog,ctl:requestBodyProcessor=RAW"
+`
+
+// crsSources returns the Core Rule Set's request rules, set up, in loading order.
+func crsSources() []seclang.Source {
+	names, err := fs.Glob(coreruleset.FS, "@owasp_crs/REQUEST-*.conf")
+	if err != nil {
+		panic(err) // the pattern is constant
+	}
+	var out []seclang.Source
+	for _, name := range append([]string{"@crs-setup.conf.example"}, names...) {
+		text, err := fs.ReadFile(coreruleset.FS, name)
+		if err != nil {
+			panic(err) // the file system is embedded
+		}
+		out = append(out, seclang.Source{Name: name, Text: string(text)})
+	}
+	return out
+}
+
+// readData reads a word list of the Core Rule Set.
+func readData(name string) ([]byte, error) { return fs.ReadFile(coreruleset.FS, "@owasp_crs/"+name) }
+
+// compileCRS compiles the rules for a level; the level comes from the options.
+func compileCRS(t testing.TB, level int) *screen.Program {
+	t.Helper()
+	text := strings.ReplaceAll(engineText, "level=4", "level="+string(rune('0'+level)))
+	rules, err := seclang.Parse(append([]seclang.Source{{Name: "engine", Text: text}}, crsSources()...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := screen.Compile(rules, screen.Options{Paranoia: level, Data: readData})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// stockWAF builds Coraza once for all tests.
+var stockWAF = sync.OnceValue(func() coraza.WAF {
+	cfg := coraza.NewWAFConfig().WithRootFS(coreruleset.FS).WithDirectives(engineText)
+	for _, src := range crsSources() {
+		cfg = cfg.WithDirectivesFromFile(src.Name)
+	}
+	waf, err := coraza.NewWAF(cfg)
+	if err != nil {
+		panic(err)
+	}
+	return waf
+})
+
+// matched is one rule a transaction matched.
+type matched struct {
+	id    int
+	level int // paranoia level of its tag, 0 without
+}
+
+// remover is the part of a Coraza transaction by which rules are left out.
+type remover interface {
+	RemoveRuleByIDRange(start, end int)
+}
+
+// runStock feeds a transaction to Coraza without the rules of the given ranges.
+func runStock(t testing.TB, in *screen.Input, without [][2]int) []matched {
+	t.Helper()
+	tx := stockWAF().NewTransaction()
+	defer tx.Close()
+	for _, r := range without {
+		tx.(remover).RemoveRuleByIDRange(r[0], r[1])
+	}
+	tx.ProcessConnection(in.RemoteAddr, 1, "10.0.0.1", 443)
+	if in.HasHead {
+		tx.ProcessURI(in.URI, in.Method, in.Protocol)
+		for _, h := range in.Headers {
+			tx.AddRequestHeader(h.Name, h.Value)
+		}
+	}
+	for _, a := range in.Args {
+		switch a.Origin {
+		case screen.Query:
+			tx.AddGetRequestArgument(a.Name, a.Value)
+		case screen.Path:
+			tx.AddPathRequestArgument(a.Name, a.Value)
+		default:
+			tx.AddPostRequestArgument(a.Name, a.Value)
+		}
+	}
+	tx.ProcessRequestHeaders()
+	if in.Body != "" {
+		if _, _, err := tx.WriteRequestBody([]byte(in.Body)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := tx.ProcessRequestBody(); err != nil {
+		t.Fatal(err)
+	}
+	return list(tx.MatchedRules())
+}
+
+func list(rules []types.MatchedRule) (out []matched) {
+	for _, r := range rules {
+		m := matched{id: r.Rule().ID()}
+		for _, tag := range r.Rule().Tags() {
+			if level, ok := strings.CutPrefix(tag, "paranoia-level/"); ok {
+				m.level = int(level[0] - '0')
+			}
+		}
+		out = append(out, m)
+	}
+	return out
+}
+
+// findings keeps the rules that are findings at a level.
+func findings(all []matched, classes map[int]screen.Class, level int) (ids []int) {
+	for _, m := range all {
+		if m.id >= 911000 && classes[m.id] != screen.Bookkeeping && m.level <= level {
+			ids = append(ids, m.id)
+		}
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
