@@ -15,6 +15,9 @@ import (
 
 	"github.com/merlon-security/merlon/internal/hello"
 	"github.com/merlon-security/merlon/internal/hello/server"
+
+	// Outside Lambda it does nothing; it ties cached results to its source.
+	_ "github.com/merlon-security/merlon/layer/lambdago"
 )
 
 // endpoint is a Runtime API that hands out one event, takes one answer and then

@@ -17,6 +17,7 @@ import (
 
 	"github.com/merlon-security/merlon/internal/hello"
 	"github.com/merlon-security/merlon/internal/hello/server"
+	"github.com/merlon-security/merlon/layer/internal/attach"
 )
 
 // wrapper is the program under test, built once as it ships.
@@ -89,7 +90,7 @@ func describe() {
 // lambda is what the platform tells the runtime's process.
 func lambda(listen string, extra ...string) []string {
 	return append([]string{
-		"WRAPPER_TEST_RUNTIME=1", "PATH=" + os.Getenv("PATH"), "ODD=a=b", "EMPTY=", "AWS_LAMBDA_RUNTIME_API=127.0.0.1:9001",
+		"WRAPPER_TEST_RUNTIME=1", "PATH=" + os.Getenv("PATH"), "ODD=a=b", "EMPTY=", attach.RuntimeAPI + "=127.0.0.1:9001",
 		"AWS_SECRET_ACCESS_KEY=wJalr", "AWS_SESSION_TOKEN=FwoG", "AWS_LAMBDA_FUNCTION_NAME=orders", "AWS_LAMBDA_FUNCTION_VERSION=7",
 		"AWS_EXECUTION_ENV=AWS_Lambda_python3.14", "_HANDLER=app.handler", "MERLON_LISTEN=" + listen,
 	}, extra...)
