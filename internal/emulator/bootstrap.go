@@ -11,14 +11,13 @@ import (
 // runtimeCommand is the argv of the runtime's process, or why there is none.
 func (o Options) runtimeCommand() ([]string, *fault) {
 	f := o.Function
+	if len(f.Command) == 0 {
+		// A real bootstrap of a managed runtime reads the wrapper variable
+		// itself; wrapping it here would wrap twice.
+		return o.findBootstrap()
+	}
 	argv := f.Command
-	if len(argv) == 0 {
-		bootstrap, fault := o.findBootstrap()
-		if fault != nil {
-			return nil, fault
-		}
-		argv = []string{bootstrap}
-	} else if !strings.Contains(argv[0], "/") {
+	if !strings.Contains(argv[0], "/") {
 		path, err := exec.LookPath(argv[0])
 		if err != nil {
 			return nil, invalidEntrypoint(err.Error())
@@ -32,21 +31,19 @@ func (o Options) runtimeCommand() ([]string, *fault) {
 }
 
 // findBootstrap looks where Lambda looks: the package root wins over layers
-// ("Building a custom runtime for AWS Lambda"). A managed runtime of the
-// machine we run on comes first.
-func (o Options) findBootstrap() (string, *fault) {
-	var candidates []string
+// ("Building a custom runtime for AWS Lambda"). A managed runtime is found only
+// on a machine that has one, such as a container from AWS's base images.
+func (o Options) findBootstrap() ([]string, *fault) {
+	candidates := []string{filepath.Join(o.Function.TaskRoot, "bootstrap"), filepath.Join(o.optDir(), "bootstrap")}
 	if o.Function.managed() {
-		candidates = append(candidates, filepath.Join(runtimeDir, "bootstrap"))
-	} else {
-		candidates = append(candidates, filepath.Join(o.Function.TaskRoot, "bootstrap"), filepath.Join(o.optDir(), "bootstrap"))
+		candidates = []string{filepath.Join(runtimeDir, "bootstrap")}
 	}
 	for _, path := range candidates {
 		if info, err := os.Stat(path); err == nil && !info.IsDir() {
-			return path, nil
+			return []string{path}, nil
 		}
 	}
-	return "", invalidEntrypoint(fmt.Sprintf("Couldn't find valid bootstrap(s): [%s]", strings.Join(candidates, " ")))
+	return nil, invalidEntrypoint(fmt.Sprintf("Couldn't find valid bootstrap(s): [%s]", strings.Join(candidates, " ")))
 }
 
 func invalidEntrypoint(message string) *fault {

@@ -72,17 +72,17 @@ func counted(t *testing.T, l *emulator.Lambda) tally {
 func TestTimeout(t *testing.T) {
 	t.Parallel()
 	f := function(t, "echo")
-	f.Timeout = time.Second
+	f.Timeout = 2 * time.Second
 	l, book := start(t, emulator.Options{Function: f})
 	invoke(t, l, `{}`)
 	result := invoke(t, l, `{"do":"hang"}`)
 	if result.Status != emulator.StatusTimeout || result.ErrorType != "Sandbox.Timedout" {
 		t.Errorf("Invoke = %s %s, want timeout Sandbox.Timedout", result.Status, result.ErrorType)
 	}
-	if !strings.Contains(string(result.Payload), "Task timed out after 1.00 seconds") {
+	if !strings.Contains(string(result.Payload), "Task timed out after 2.00 seconds") {
 		t.Errorf("payload = %s", result.Payload)
 	}
-	book.await(t, emulator.SourcePlatform, "Task timed out after 1.00 seconds")
+	book.await(t, emulator.SourcePlatform, "Task timed out after 2.00 seconds")
 	if result := invoke(t, l, `{}`); result.Status != emulator.StatusSuccess {
 		t.Errorf("after the timeout: %s %s, want success", result.Status, result.Payload)
 	}

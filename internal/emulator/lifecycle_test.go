@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -93,6 +94,47 @@ func TestExtensionFaults(t *testing.T) {
 				if result := invoke(t, l, `{"do":"hang"}`); result.ErrorType != test.errorType {
 					t.Errorf("Invoke = %s %s, want %s", result.ErrorType, result.Payload, test.errorType)
 				}
+			}
+		})
+	}
+}
+
+// What dies between two invocations fails the next one.
+func TestDeathWhileIdle(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name      string
+		victim    func(runtime, extension int) int
+		errorType string
+	}{
+		{"extension", func(_, extension int) int { return extension }, "Extension.Crash"},
+		{"runtime", func(runtime, _ int) int { return runtime }, "Runtime.ExitError"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			l, book := start(t, emulator.Options{Function: function(t, "echo"), Opt: optWith(t, "x-shutdown")})
+			result := invoke(t, l, `{"do":"count"}`)
+			var c tally
+			if err := json.Unmarshal(result.Payload, &c); err != nil {
+				t.Fatal(err)
+			}
+			extension, err := strconv.Atoi(strings.Fields(book.await(t, emulator.SourceExtension, "pid ").Text)[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			// The answer comes before the end of the invocation.
+			book.await(t, emulator.SourcePlatform, "REPORT RequestId: "+result.RequestID)
+			if err := syscall.Kill(test.victim(c.PID, extension), syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+			// Hanging makes it the same whether the death is noticed before or
+			// during the invocation.
+			if result := invoke(t, l, `{"do":"hang"}`); result.ErrorType != test.errorType {
+				t.Errorf("Invoke = %s %s, want %s", result.ErrorType, result.Payload, test.errorType)
+			}
+			if result := invoke(t, l, `{}`); result.Status != emulator.StatusSuccess {
+				t.Errorf("after that: %s %s, want success", result.Status, result.Payload)
 			}
 		})
 	}
@@ -250,14 +292,17 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
-func TestReservedVariablesAreRefused(t *testing.T) {
+func TestFaultyOptions(t *testing.T) {
 	t.Parallel()
 	f := function(t, "echo")
 	f.Env["AWS_LAMBDA_RUNTIME_API"] = "127.0.0.1:1"
 	f.Env["_HANDLER"] = "x"
-	_, err := emulator.Start(t.Context(), emulator.Options{Function: f})
-	if err == nil || !strings.Contains(err.Error(), `"AWS_LAMBDA_RUNTIME_API"`) || !strings.Contains(err.Error(), `"_HANDLER"`) {
-		t.Errorf("Start = %v, want both variables named", err)
+	f.TaskRoot = filepath.Join(f.TaskRoot, "nowhere")
+	_, err := emulator.Start(t.Context(), emulator.Options{Function: f, Opt: "layer"})
+	for _, named := range []string{`"AWS_LAMBDA_RUNTIME_API"`, `"_HANDLER"`, "TaskRoot", `"layer"`} {
+		if err == nil || !strings.Contains(err.Error(), named) {
+			t.Errorf("Start = %v, want all faults named, %s too", err, named)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -124,12 +125,23 @@ func (o Options) check() error {
 	if o.Function.Timeout < 0 || o.InitTimeout < 0 {
 		errs = append(errs, errors.New("timeout: want a positive duration"))
 	}
-	for _, dir := range []string{o.Opt, o.Function.TaskRoot} {
-		if dir != "" && !filepath.IsAbs(dir) {
-			errs = append(errs, fmt.Errorf("directory %q: want an absolute path", dir))
-		}
-	}
+	errs = append(errs, o.checkDirectory("Opt", o.Opt), o.checkDirectory("Function.TaskRoot", o.Function.TaskRoot))
 	return errors.Join(errs...)
+}
+
+func (o Options) checkDirectory(option, dir string) error {
+	if dir == "" || o.External {
+		return nil
+	}
+	if !filepath.IsAbs(dir) {
+		return fmt.Errorf("%s %q: want an absolute path", option, dir)
+	}
+	if info, err := os.Stat(dir); err != nil {
+		return fmt.Errorf("%s: %w", option, err)
+	} else if !info.IsDir() {
+		return fmt.Errorf("%s %q: not a directory", option, dir)
+	}
+	return nil
 }
 
 func (f Function) managed() bool {

@@ -216,7 +216,7 @@ func TestTruncatedResponse(t *testing.T) {
 // and the invocation runs into its timeout.
 func TestAbandonedPoll(t *testing.T) {
 	t.Parallel()
-	l, c := external(t, emulator.Options{Function: emulator.Function{Timeout: time.Second}})
+	l, c := external(t, emulator.Options{Function: emulator.Function{Timeout: 2 * time.Second}})
 	ctx, abandon := context.WithCancel(t.Context())
 	sent := make(chan struct{})
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { close(sent) }})
