@@ -27,6 +27,9 @@ const (
 
 // exchange sends request and reads until complete says so or the peer closes.
 func exchange(addr netip.AddrPort, request []byte, complete func([]byte) bool) ([]byte, error) {
+	if !addr.Addr().Is4() {
+		return nil, errors.New("want an IPv4 address")
+	}
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, err
