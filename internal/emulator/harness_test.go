@@ -86,7 +86,7 @@ func (b *logBook) all() []string {
 }
 
 // function describes a function that the test binary plays.
-func function(t *testing.T, name string) emulator.Function {
+func function(t testing.TB, name string) emulator.Function {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
