@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"context"
-	"fmt"
 	"time"
 )
 
@@ -73,7 +72,7 @@ func (rl *Relay) idleBeside(until time.Time) {
 func (rl *Relay) callIdle(until time.Time) {
 	defer func() {
 		if v := recover(); v != nil {
-			rl.report(Event{Kind: InspectorPanic, Err: fmt.Errorf("idle: %v", v)})
+			rl.report(panicked(InspectorPanic, "", "idle", v))
 		}
 	}()
 	ctx, cancel := context.WithDeadline(rl.ctx, until)

@@ -11,7 +11,8 @@ import (
 // decides what it decides.
 type Inspector interface {
 	// Inspect is called once per invocation, before the function sees the
-	// event, and concurrently on execution environments that run several
+	// event (and again when the service repeats an unanswered one: the id is
+	// then the same), and concurrently on execution environments that run several
 	// invocations at once. It must not keep inv.Body after returning unless
 	// the outcome hands it back.
 	Inspect(ctx context.Context, inv *Invocation) Outcome

@@ -1,7 +1,5 @@
 package proxy
 
-import "fmt"
-
 // judge asks the Inspector about an event. It returns the answer to give in the
 // function's place, or nil after setting in got what to deliver.
 func (rl *Relay) judge(inv *Invocation, got *landing) *Answer {
@@ -24,7 +22,7 @@ func (rl *Relay) judge(inv *Invocation, got *landing) *Answer {
 func (rl *Relay) inspect(inv *Invocation) (outcome Outcome) {
 	defer func() {
 		if v := recover(); v != nil {
-			rl.report(Event{Kind: InspectorPanic, RequestID: inv.ID, Err: fmt.Errorf("inspect: %v", v)})
+			rl.report(panicked(InspectorPanic, inv.ID, "inspect", v))
 			outcome = rl.afterPanic(inv, v)
 		}
 	}()
@@ -40,7 +38,7 @@ func (rl *Relay) afterPanic(inv *Invocation, cause any) (outcome Outcome) {
 	}
 	defer func() {
 		if v := recover(); v != nil {
-			rl.report(Event{Kind: InspectorPanic, RequestID: inv.ID, Err: fmt.Errorf("recovered: %v", v)})
+			rl.report(panicked(InspectorPanic, inv.ID, "recovered", v))
 			outcome = Outcome{}
 		}
 	}()

@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -212,6 +213,36 @@ func TestInspectorDecidesAfterItsPanic(t *testing.T) {
 		answerArrives("1", "response", "no"), accepts(),
 		pollArrives(), event("2", "{}"), gets("a", 200, "{}"),
 	}.play(t, proxy.Options{Inspector: closed{inspector{&stage{idles: make(chan time.Duration, 1)}}}})
+}
+
+// choked panics with the event in its words, and by a fault of the runtime's.
+type choked struct{ inspector }
+
+func (choked) Inspect(_ context.Context, inv *proxy.Invocation) proxy.Outcome {
+	if len(inv.Body) == 0 {
+		_ = inv.Body[5]
+	}
+	panic(errors.New("cannot digest " + string(inv.Body)))
+}
+
+func TestPanicsAreReportedWithoutPayload(t *testing.T) {
+	says := func(want string) step {
+		return func(st *stage) {
+			e := <-st.reports
+			if e.Kind != proxy.InspectorPanic || e.Err.Error() != want || !strings.Contains(string(e.Stack), "choked") {
+				st.Errorf("reported %v %q %s, want %q and the stack", e.Kind, e.Err, e.Stack, want)
+			}
+			if strings.Contains(string(e.Stack), "hunter2") {
+				st.Error("the stack holds the event")
+			}
+		}
+	}
+	script{
+		polls("a"), pollArrives(), event("1", "hunter2"),
+		says("inspect: panic with a value of type *errors.errorString"), gets("a", 200, "hunter2"),
+		polls("a"), reports(proxy.DoublePoll, "1"), pollArrives(), event("1", ""),
+		says("inspect: panic: runtime error: index out of range [5] with length 0"), gets("a", 200, ""),
+	}.play(t, proxy.Options{Inspector: choked{}})
 }
 
 func TestInspectorBrokenThroughout(t *testing.T) {

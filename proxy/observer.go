@@ -1,6 +1,10 @@
 package proxy
 
-import "fmt"
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+)
 
 // Observer hears what happened in the relay that someone should know of. It is
 // called from the relay's own goroutines, so it must be safe for concurrent
@@ -9,12 +13,26 @@ type Observer interface {
 	Observe(Event)
 }
 
-// Event is one occurrence. It never carries payload bytes or header values.
+// Event is one occurrence. It never carries payload bytes: of a panic it says
+// the runtime's own message or else only the type of the value, because code
+// likes to panic with what it choked on.
 type Event struct {
 	Kind      Kind
 	RequestID string // the invocation concerned; empty if none
 	Status    int    // the upstream status, where one was received
 	Err       error  // the cause, where there is one
+	Stack     []byte // of a panic
+}
+
+// panicked describes a recovered panic v of the named call.
+func panicked(kind Kind, id, call string, v any) Event {
+	e := Event{Kind: kind, RequestID: id, Stack: debug.Stack()}
+	if fault, ok := v.(runtime.Error); ok {
+		e.Err = fmt.Errorf("%s: panic: %w", call, fault)
+	} else {
+		e.Err = fmt.Errorf("%s: panic with a value of type %T", call, v)
+	}
+	return e
 }
 
 // Kind names what happened. The set is closed.

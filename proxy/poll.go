@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -30,8 +29,7 @@ func (rl *Relay) fly(f *flight, req *http.Request) {
 	got := landing{err: errPollFault}
 	defer func() {
 		if v := recover(); v != nil {
-			got = landing{err: fmt.Errorf("bug: %v", v)}
-			rl.report(Event{Kind: RelayFault, Err: got.err})
+			rl.report(panicked(RelayFault, "", "bug: poll", v))
 		}
 		if rl.desk.land(f, got) == held {
 			rl.report(Event{Kind: EventHeld, RequestID: got.event.ID})

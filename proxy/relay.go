@@ -178,7 +178,7 @@ func (rl *Relay) contain() {
 	case http.ErrAbortHandler:
 		panic(v) // net/http breaks the connection without a word
 	default:
-		rl.report(Event{Kind: RelayFault, Err: fmt.Errorf("bug: %v", v)})
+		rl.report(panicked(RelayFault, "", "bug: request", v))
 		panic(http.ErrAbortHandler)
 	}
 }

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 	"net/http"
 )
@@ -58,7 +57,7 @@ func (rl *Relay) complete(id string, r *http.Request, complete func([]byte) []by
 func (rl *Relay) callComplete(id string, read []byte, complete func([]byte) []byte) (body []byte) {
 	defer func() {
 		if v := recover(); v != nil {
-			rl.report(Event{Kind: InspectorPanic, RequestID: id, Err: fmt.Errorf("complete: %v", v)})
+			rl.report(panicked(InspectorPanic, id, "complete", v))
 			body = read
 		}
 	}()

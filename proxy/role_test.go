@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 
@@ -56,10 +57,16 @@ type breaksOff struct{}
 
 func (breaksOff) Read([]byte) (int, error) { return 0, errors.New("the stream broke") }
 
+// indifferent lets every event pass.
+type indifferent struct{}
+
+func (indifferent) Inspect(context.Context, *proxy.Invocation) proxy.Outcome { return proxy.Outcome{} }
+func (indifferent) Idle(context.Context, time.Time)                          {}
+
 // relayUntilEOF relays until standard input ends; its address is the first line
 // it prints.
 func relayUntilEOF(upstream string) error {
-	rl, err := proxy.New(proxy.Options{Upstream: upstream})
+	rl, err := proxy.New(proxy.Options{Upstream: upstream, Inspector: indifferent{}})
 	if err != nil {
 		return err
 	}
