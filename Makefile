@@ -40,7 +40,7 @@ layer: cli ## Cross-build dist/merlon-layer-{x86_64,arm64}.zip and unpack the na
 		GOARCH=$$a GOOS=linux $(GOBUILD) -o build/layer/$$a/extension ./extension; \
 		GOARCH=$$a GOOS=linux $(GOBUILD) -o build/layer/$$a/wrapper ./layer/wrapper; \
 	done
-	@build/merlon layer build --version $(VERSION) --from build/layer --out dist --unpack build/opt
+	@build/merlon layer build --release $(VERSION) --from build/layer --out dist --unpack build/opt
 
 score: cli ## Measure detection over the corpora in SHARED
 	@scripts/score.sh "$(SHARED)"

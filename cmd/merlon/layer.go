@@ -24,7 +24,7 @@ type layerBuildCmd struct {
 	From    string `help:"Directory with <goarch>/extension and <goarch>/wrapper." default:"build/layer" type:"existingdir"`
 	Out     string `help:"Directory for the zips." default:"dist"`
 	Unpack  string `help:"Directory to unpack this machine's layer to, laid out like /opt."`
-	Version string `help:"Version to write into the layer." required:""`
+	Release string `help:"Version to write into the layer." required:""`
 	License string `help:"Licence text." default:"LICENSE" type:"existingfile"`
 }
 
@@ -75,7 +75,7 @@ func (c *layerBuildCmd) pack(a bundle.Arch, dir string, license []byte) ([]byte,
 	if err != nil {
 		return nil, err
 	}
-	return bundle.Build(bundle.Layer{Arch: a, Version: c.Version, Extension: ext, Wrapper: wrapper, License: license})
+	return bundle.Build(bundle.Layer{Arch: a, Version: c.Release, Extension: ext, Wrapper: wrapper, License: license})
 }
 
 // unpackFresh replaces a directory by the layer's contents. It removes only
