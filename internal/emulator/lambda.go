@@ -46,7 +46,8 @@ type Lambda struct {
 
 // Start listens and is ready to be invoked. No process runs yet: the
 // environment is made by the first invocation, as on demand, or by Warm.
-// The end of ctx is a Close without patience.
+// The end of ctx begins a Close with all its patience, so that an interrupt
+// does not cut SHUTDOWN short; call Close to await it.
 func Start(ctx context.Context, opts Options) (*Lambda, error) {
 	opts = opts.withDefaults()
 	if err := opts.check(); err != nil {
@@ -77,7 +78,7 @@ func Start(ctx context.Context, opts Options) (*Lambda, error) {
 		defer close(l.served)
 		l.server.Serve(listener)
 	}()
-	context.AfterFunc(ctx, func() { l.Close(ctx) })
+	context.AfterFunc(ctx, func() { l.Close(context.WithoutCancel(ctx)) })
 	return l, nil
 }
 

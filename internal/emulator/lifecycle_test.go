@@ -202,6 +202,25 @@ func TestCloseLeavesNothing(t *testing.T) {
 	}
 }
 
+// The end of Start's context is a Close, SHUTDOWN included.
+func TestContextEnds(t *testing.T) {
+	t.Parallel()
+	book := newLogBook()
+	ctx, interrupt := context.WithCancel(t.Context())
+	l, err := emulator.Start(ctx, emulator.Options{Function: function(t, "echo"), Opt: optWith(t, "x-shutdown"), Logs: book.add})
+	if err != nil {
+		t.Fatal(err)
+	}
+	invoke(t, l, `{}`)
+	interrupt()
+	if err := l.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if !book.has(emulator.SourceExtension, "event SHUTDOWN spindown") {
+		t.Error("no SHUTDOWN")
+	}
+}
+
 // An extension that ignores SHUTDOWN is killed when the budget is used up.
 func TestDeafExtension(t *testing.T) {
 	t.Parallel()
