@@ -73,7 +73,7 @@ func (l LogLevel) String() string { return name(l, "info", "debug", "warn", "err
 type InvokeMode uint8
 
 const (
-	InvokeAuto InvokeMode = iota // learned from the function's own replies
+	InvokeAuto InvokeMode = iota // buffered, as long as nothing is learned from the function's replies
 	InvokeBuffered
 	InvokeStream
 )

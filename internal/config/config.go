@@ -73,12 +73,11 @@ func Default() Config {
 type Source uint8
 
 const (
-	FromDefault Source = iota
-	FromPolicy
+	FromDefault Source = iota // a policy file may still replace it
 	FromEnvironment
 )
 
-func (s Source) String() string { return name(s, "default", "policy", "environment") }
+func (s Source) String() string { return name(s, "default", "environment") }
 
 // Source tells where the value of the named variable came from. A variable
 // whose value was invalid has its default and says so.

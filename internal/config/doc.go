@@ -13,6 +13,6 @@
 // together. In particular a typing error elsewhere never turns blocking off.
 //
 // Precedence is environment, then policy file, then default. Parse reads the
-// environment; Overlay adds what a policy file says; Source tells where a
-// value came from.
+// environment and Config.Source tells whether a value came from there, so that
+// whoever reads the policy file knows what it may replace.
 package config

@@ -15,8 +15,8 @@ func Markdown() string {
 	for _, v := range vars {
 		b.WriteString("\n### " + v.Name + "\n\n" + v.Doc + "\n\n")
 		b.WriteString("Accepts " + v.Type + ". Default: " + v.Default + ".")
-		if v.Policy {
-			b.WriteString(" A policy file may set it.")
+		if v.Policy != "" {
+			b.WriteString(" In a policy file: `" + v.Policy + "`.")
 		}
 		if v.Secret {
 			b.WriteString(" Secret: never printed, and removed from the runtime's environment.")

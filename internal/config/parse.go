@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 )
@@ -38,35 +37,6 @@ func Parse(environ []string) (Config, Faults) {
 	}
 	c.settle()
 	return c, append(all, names...)
-}
-
-// Overlay applies what a policy file says about a variable. The environment
-// keeps precedence: nothing changes if the variable is set there.
-func (c *Config) Overlay(name, value string) error {
-	for _, v := range Registry() {
-		if v.Name != name {
-			continue
-		}
-		if !v.Policy {
-			return fmt.Errorf("%s: only the environment can set it", name)
-		}
-		if c.source[name] == FromEnvironment {
-			return nil
-		}
-		if err := v.set(c, value); err != nil {
-			return v.fault(value, err)
-		}
-		source := map[string]Source{name: FromPolicy}
-		for k, s := range c.source {
-			if k != name {
-				source[k] = s
-			}
-		}
-		c.source = source
-		c.settle()
-		return nil
-	}
-	return fmt.Errorf("%s: no variable has this name", quote(name))
 }
 
 // settle applies the one rule that joins two variables: an ON_FAULT that cannot

@@ -254,30 +254,6 @@ func TestFaultText(t *testing.T) {
 	}
 }
 
-func TestOverlay(t *testing.T) {
-	c, _ := config.Parse([]string{"MERLON_THRESHOLD=9", "MERLON_ON_FAULT=shut"})
-	before := c
-	for _, step := range []struct{ name, value, fault string }{
-		{"MERLON_THRESHOLD", "3", ""},
-		{"MERLON_PARANOIA", "2", ""},
-		{"MERLON_MODE", "block", ""},
-		{"MERLON_PARANOIA", "8", `MERLON_PARANOIA="8": want`},
-		{"MERLON_LISTEN", "127.0.0.1:1234", "only the environment"},
-		{"MERLON_NONE", "", "no variable"},
-	} {
-		err := c.Overlay(step.name, step.value)
-		if step.fault == "" && err != nil || step.fault != "" && (err == nil || !strings.Contains(err.Error(), step.fault)) {
-			t.Errorf("Overlay(%s, %s) = %v, want %q", step.name, step.value, err, step.fault)
-		}
-	}
-	if c.Threshold != 9 || c.Paranoia != 2 || c.Mode != config.ModeBlock || c.OnFault != config.FaultClosed {
-		t.Errorf("after Overlay: %d %d %v %v, want 9 (environment), 2, block, closed", c.Threshold, c.Paranoia, c.Mode, c.OnFault)
-	}
-	if c.Source("MERLON_PARANOIA") != config.FromPolicy || before.Source("MERLON_PARANOIA") != config.FromDefault {
-		t.Errorf("sources = %v and in the copy %v, want policy and default", c.Source("MERLON_PARANOIA"), before.Source("MERLON_PARANOIA"))
-	}
-}
-
 func TestB23BlockTriggers(t *testing.T) {
 	c, _ := config.Parse([]string{"MERLON_BLOCK_TRIGGERS=http,sqs"})
 	for trigger, want := range map[string]bool{"apigw-v1": true, "apigw-v2": true, "function-url": true, "alb": true, "sqs": true, "kinesis": false, "websocket": false} {

@@ -32,7 +32,7 @@ type Var struct {
 	Doc     string // what it does, one or two sentences
 	Readers Readers
 	Secret  bool   // never printed, and stripped from the runtime's environment
-	Policy  bool   // a policy file may set it
+	Policy  string // its key in a policy file, "" if only the environment sets it
 	Since   string // first release that acts on it; "" if this build does not
 
 	binding
