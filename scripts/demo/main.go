@@ -61,8 +61,12 @@ func run(ctx context.Context, opt, dir string) (err error) {
 	blocked, delivered := t.totals()
 	fmt.Printf("\n%d cases: %d attacks refused, %d benign events delivered unchanged, %d expectations missed.\n",
 		len(cases), blocked, delivered, failed)
-	fmt.Printf("Handler runs behind the layer: %d, of which attacks: %d.\n", guarded.handlerRuns(), guarded.handlerRuns()-delivered)
-	if failed > 0 || guarded.handlerRuns() != delivered {
+	runs, err := guarded.handlerRuns(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("Handler runs behind the layer: %d, of which attacks: %d.\n", runs, runs-delivered)
+	if failed > 0 || runs != delivered {
 		return fmt.Errorf("%d of %d expectations did not hold", failed, len(cases))
 	}
 	return nil

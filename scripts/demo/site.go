@@ -26,7 +26,6 @@ type site struct {
 	mu      sync.Mutex
 	changed chan struct{}
 	lines   []string // of the extension
-	runs    int      // of the handler, as it counts itself
 }
 
 var fronts = map[string]emulator.Front{
@@ -97,20 +96,24 @@ func (s *site) close(err error) error {
 func (s *site) log(l emulator.Line) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch {
-	case l.Source == emulator.SourceExtension:
+	if l.Source == emulator.SourceExtension {
 		s.lines = append(s.lines, l.Text)
 		close(s.changed)
 		s.changed = make(chan struct{})
-	case l.Source == emulator.SourceFunction && strings.Contains(l.Text, "orders: invocation "):
-		s.runs++
 	}
 }
 
-func (s *site) handlerRuns() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.runs
+// handlerRuns asks the function how often it was invoked before this question.
+func (s *site) handlerRuns(ctx context.Context) (int, error) {
+	r, err := s.send(ctx, get("url", "statistics", "/stats", false))
+	if err != nil {
+		return 0, err
+	}
+	var stats struct{ Invocations int }
+	if err := json.Unmarshal([]byte(r.body), &stats); err != nil {
+		return 0, fmt.Errorf("statistics: %w", err)
+	}
+	return stats.Invocations - 1, nil
 }
 
 // response is what a client got.

@@ -39,12 +39,11 @@ func try(ctx context.Context, no int, c demoCase, bare, guarded *site) (row, err
 	if err != nil {
 		return r, err
 	}
-	before := guarded.handlerRuns()
 	g, err := guarded.send(ctx, c)
 	if err != nil {
 		return r, err
 	}
-	ran := guarded.handlerRuns() != before || g.header.Get("X-Invocation") != ""
+	ran := g.header.Get("X-Invocation") != "" // the handler's own count; the total is compared at the end
 	r.bare, r.guarded = outcome(b), outcome(g)
 	r.took = fmt.Sprintf("%.1f ms", float64(g.took.Microseconds())/1000)
 	r.refused = g.status == 403 || g.header.Get("X-Amz-Function-Error") != "" || strings.Contains(g.body, `"statusCode":403`)
