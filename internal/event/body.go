@@ -1,245 +1,132 @@
 package event
 
 import (
-	"bytes"
-	"compress/flate"
-	"compress/gzip"
-	"compress/zlib"
-	"encoding/base64"
-	"errors"
-	"io"
 	"mime"
-	"mime/multipart"
+	"slices"
 	"strings"
-	"unicode/utf16"
 
 	"github.com/merlon-security/merlon/internal/verdict"
 )
 
-// body makes leaves of an HTTP request body. The content type is a hint and
-// never a limit: a body that parses as JSON is read as JSON whatever its label
-// says, because handlers call JSON.parse without looking.
-func (d *decoder) body(doc, n int32, ctype, encoding string, isBase64 bool) {
-	val := d.ev.docs[doc].nodes[n].val
-	at := leafAt{doc: doc, node: n, name: "body", place: verdict.PlaceBody, record: -1}
+// body makes leaves of an HTTP request body. What the headers say of it is a
+// hint and never a limit: handlers call JSON.parse without looking at the type,
+// and where two headers disagree either may be the one that counts.
+func (d *decoder) body(r *request, n int32) {
+	val := d.ev.docs[r.doc].nodes[n].val
+	at := leafAt{doc: r.doc, node: n, name: "body", place: verdict.PlaceBody, record: -1}
 	if val == "" {
 		return
 	}
-	if isBase64 {
-		if dec, ok := decodeBase64(val); ok {
-			val = dec
-		} else {
-			d.ev.HTTP.Body = val
-			d.addText(val, at) // the handler's decoder may be more lenient
-			return
+	readings := []string{val}
+	if r.base64 {
+		var clean bool
+		if readings, clean = base64Readings(val); !clean {
+			d.addText(val, at)
 		}
 	}
-	d.ev.HTTP.Body = val
-	if encoding != "" {
-		val = d.inflate(val, encoding, at)
+	if d.ev.HTTP != nil && d.ev.HTTP.Body == "" && len(readings) > 0 {
+		d.ev.HTTP.Body = readings[0]
 	}
-	d.content(fromUTF16(val), ctype, at)
+	label := mediaOf(r.types)
+	for _, raw := range readings {
+		plain := true
+		for _, encoding := range r.codings {
+			if !identity(encoding) {
+				plain = false
+				d.content(d.inflate(raw, encoding, at), label, at)
+			}
+		}
+		switch {
+		case plain && isGzip(raw): // some handlers look at the bytes
+			d.content(d.inflate(raw, "gzip", at), label, at)
+		case plain:
+			d.content(raw, label, at)
+		}
+	}
 }
 
-// content makes leaves of decoded body bytes.
-func (d *decoder) content(val, ctype string, at leafAt) {
-	media, params, _ := mime.ParseMediaType(ctype)
-	if looksJSON(val) || strings.Contains(media, "json") {
-		r := d.parse(val, at.doc, at.node, at.sub)
-		if r.ok {
-			d.walk(r.doc, 0, at.place, -1)
-			return
+// media is what the Content-Type headers of a body or part say together.
+type media struct {
+	json, form, any bool
+	boundaries      []string
+	charsets        []string
+}
+
+func mediaOf(types []string) (m media) {
+	for _, t := range types {
+		if t == "" {
+			continue
 		}
-		if len(d.ev.docs[r.doc].nodes) > 1 && looksJSON(val) {
-			d.walk(r.doc, 0, at.place, -1)
+		kind, params, err := mime.ParseMediaType(t)
+		if err != nil && kind == "" {
+			kind, _, _ = strings.Cut(strings.ToLower(t), ";")
+			kind = strings.TrimSpace(kind)
 		}
-		d.opaque(val, at)
+		m.any = true
+		m.json = m.json || strings.Contains(kind, "json")
+		m.form = m.form || kind == "application/x-www-form-urlencoded"
+		if b := params["boundary"]; b != "" {
+			m.boundaries = append(m.boundaries, b)
+		}
+		if c := params["charset"]; c != "" {
+			m.charsets = append(m.charsets, strings.ToLower(c))
+		}
+	}
+	return m
+}
+
+// content makes leaves of decoded body bytes. Every reader that takes them
+// contributes; what none takes is a leaf as it is.
+func (d *decoder) content(val string, m media, at leafAt) {
+	for _, c := range m.charsets {
+		if !asciiBased(c) {
+			d.limit("charset")
+		}
+	}
+	val = fromWide(val)
+	if val == "" {
 		return
 	}
+	if looksJSON(val) || m.json {
+		r := d.parse(val, at.doc, at.node, at.sub, at.name)
+		if r.ok {
+			d.walk(r.doc, 0, at.place, at.record)
+			if m.form && strings.ContainsAny(val, "&%") {
+				d.form(val, at)
+			}
+			return
+		}
+		if len(d.ev.docs[r.doc].nodes) > 1 {
+			d.walk(r.doc, 0, at.place, at.record)
+		}
+	}
+	boundaries := m.boundaries
+	if b := sniffBoundary(val); b != "" && !slices.Contains(boundaries, b) {
+		boundaries = append(boundaries, b)
+	}
+	split := false
+	for _, b := range boundaries {
+		split = d.multipart(val, b, at) || split
+	}
 	switch {
-	case strings.HasPrefix(media, "multipart/") && params["boundary"] != "":
-		d.multipart(val, params["boundary"], at)
-	case media == "application/x-www-form-urlencoded" || media == "" && strings.Contains(val, "="):
+	case split:
+	case m.form && strings.Contains(val, "=") && val[0] != '<', !m.json && looksForm(val):
 		d.form(val, at)
+	case m.form:
+		d.form(val, at)
+		d.opaque(val, at)
 	default:
 		d.opaque(val, at)
 	}
 }
 
-func (d *decoder) form(val string, at leafAt) {
-	for _, p := range parseForm(val) {
-		f := at
-		f.name, f.sub = p.name, p.name
-		if d.nested(p.value, f) {
-			continue
-		}
-		d.opaqueNamed(p.value, f)
-	}
-}
-
-// opaqueNamed is opaque for values whose name must show even if they are empty.
-func (d *decoder) opaqueNamed(val string, at leafAt) {
-	if val == "" {
-		d.addText(val, at)
-		return
-	}
-	before := len(d.ev.Leaves)
-	d.opaque(val, at)
-	if len(d.ev.Leaves) == before {
-		d.addText("", at)
-	}
-}
-
-// multipart makes leaves of the parts: names, file names and contents. Bytes
-// that are in no part, and bodies that do not parse, are one leaf as text.
-func (d *decoder) multipart(val, boundary string, at leafAt) {
-	mr := multipart.NewReader(strings.NewReader(val), boundary)
-	for parts := 0; ; parts++ {
-		p, err := mr.NextRawPart()
-		if errors.Is(err, io.EOF) && parts > 0 {
-			return
-		}
-		if err != nil {
-			d.opaque(val, at)
-			return
-		}
-		body, err := io.ReadAll(p)
-		if err != nil {
-			d.opaque(val, at)
-			return
-		}
-		f := at
-		f.name, f.sub = p.FormName(), firstOf(p.FormName(), "part")
-		if name := p.FileName(); name != "" {
-			file := f
-			file.name, file.sub = "filename", f.sub+".filename"
-			d.addText(name, file)
-		}
-		d.part(string(body), p, f)
-	}
-}
-
-func (d *decoder) part(val string, p *multipart.Part, at leafAt) {
-	for name, vs := range p.Header {
-		if name == "Content-Disposition" || name == "Content-Type" && plainMedia(vs[0]) {
-			continue
-		}
-		h := at
-		h.name, h.sub = name, at.sub+"."+name
-		for _, v := range vs {
-			d.addText(v, h)
-		}
-	}
-	if d.nested(val, at) {
-		return
-	}
-	d.opaqueNamed(val, at)
-}
-
-// plainMedia reports whether a part's content type is a bare media type.
-func plainMedia(s string) bool {
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("/+.-", c) >= 0) {
+// asciiBased reports whether a charset writes ASCII as ASCII, or is one that
+// fromWide recognises. In any other an attack would not look like one.
+func asciiBased(charset string) bool {
+	for _, p := range [...]string{"utf-7", "utf7", "ibm", "cp037", "cp5", "cp1026", "cp1140", "ebcdic", "hz-", "iso-2022", "x-ebcdic"} {
+		if strings.HasPrefix(charset, p) {
 			return false
 		}
 	}
 	return true
-}
-
-// decodeBase64 decodes as Lambda's front ends encode, and takes what Node and
-// Python would take as well: either alphabet, white space, missing padding.
-func decodeBase64(s string) (string, bool) {
-	clean := strings.Map(func(r rune) rune {
-		switch r {
-		case ' ', '\t', '\r', '\n', '=':
-			return -1
-		case '-':
-			return '+'
-		case '_':
-			return '/'
-		}
-		return r
-	}, s)
-	out, err := base64.RawStdEncoding.DecodeString(clean)
-	if err != nil {
-		return "", false
-	}
-	return string(out), true
-}
-
-func decodable(encoding string) bool {
-	switch strings.ToLower(strings.TrimSpace(encoding)) {
-	case "gzip", "x-gzip", "deflate", "identity":
-		return true
-	}
-	return false
-}
-
-// inflate undoes a content coding within the limits. What came out of a broken
-// or oversized stream is inspected, and the limit is named. A coding that is
-// not known leaves the bytes as they are.
-func (d *decoder) inflate(val, encoding string, at leafAt) string {
-	var r io.Reader
-	var err error
-	switch strings.ToLower(strings.TrimSpace(encoding)) {
-	case "gzip", "x-gzip":
-		r, err = gzip.NewReader(strings.NewReader(val))
-	case "deflate":
-		if r, err = zlib.NewReader(strings.NewReader(val)); err != nil {
-			r, err = flate.NewReader(strings.NewReader(val)), nil
-		}
-	case "identity":
-		return val
-	default:
-		d.limit("encoding")
-		return val
-	}
-	if err != nil {
-		d.addText(val, at)
-		return val
-	}
-	var b bytes.Buffer
-	left := int64(d.lim.Decoded - d.decoded)
-	n, err := io.Copy(&b, io.LimitReader(r, left+1))
-	if n > left {
-		d.limit("decoded")
-		b.Truncate(int(left))
-	} else if err != nil {
-		d.limit("encoding")
-		d.addText(val, at)
-	}
-	d.decoded += b.Len()
-	return b.String()
-}
-
-// fromUTF16 transcodes text that is plainly UTF-16: with a byte order mark, or
-// with a NUL in every other byte. Python's json.loads takes such bytes.
-func fromUTF16(s string) string {
-	if len(s) < 4 || len(s)%2 != 0 {
-		return s
-	}
-	big := s[0] == 0xfe && s[1] == 0xff
-	little := s[0] == 0xff && s[1] == 0xfe
-	if !big && !little {
-		zero := [2]int{}
-		for i := 0; i < len(s); i++ {
-			if s[i] == 0 {
-				zero[i&1]++
-			}
-		}
-		big, little = zero[0]*5 > len(s)*2, zero[1]*5 > len(s)*2
-	}
-	if big == little {
-		return s
-	}
-	u := make([]uint16, 0, len(s)/2)
-	for i := 0; i+1 < len(s); i += 2 {
-		c := uint16(s[i]) | uint16(s[i+1])<<8
-		if big {
-			c = uint16(s[i])<<8 | uint16(s[i+1])
-		}
-		u = append(u, c)
-	}
-	return strings.TrimPrefix(string(utf16.Decode(u)), "\ufeff")
 }

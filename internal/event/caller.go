@@ -1,6 +1,9 @@
 package event
 
-import "strings"
+import (
+	"net/netip"
+	"strings"
+)
 
 // caller reads who made the request from where the front end puts it. Whoever
 // may invoke the function directly can write anything here.
@@ -9,31 +12,48 @@ func (d *decoder) caller(doc int32) {
 	rc := dc.child(0, "requestContext")
 	c := &d.ev.Caller
 	identity := dc.child(rc, "identity")
-	forwarded := d.forwarded(dc)
-	c.IP = firstOf(dc.text(dc.child(dc.child(rc, "http"), "sourceIp")), dc.text(dc.child(identity, "sourceIp")))
-	if first, _, _ := strings.Cut(forwarded, ","); first != "" {
-		c.IPClaimed = clean(first, 64)
-	}
-	if d.ev.Source == ALB && forwarded != "" {
+	forwarded := d.ev.Header("x-forwarded-for")
+	c.IP = address(firstOf(dc.text(dc.child(dc.child(rc, "http"), "sourceIp")), dc.text(dc.child(identity, "sourceIp"))))
+	first, _, _ := strings.Cut(forwarded, ",")
+	c.IPClaimed = address(first)
+	if d.ev.Source == ALB {
 		// An ALB appends the address it saw (Elastic Load Balancing, "X-Forwarded headers").
-		c.IP = clean(forwarded[strings.LastIndexByte(forwarded, ',')+1:], 64)
+		c.IP = address(forwarded[strings.LastIndexByte(forwarded, ',')+1:])
 	}
-	c.IP = clean(c.IP, 64)
 	d.principal(dc, rc, identity)
 	rec := dc.first(dc.child(0, "Records"))
-	c.SourceARN = clean(firstOf(dc.text(dc.child(rec, "eventSourceARN")), dc.text(dc.child(rec, "EventSubscriptionArn")),
-		dc.text(dc.child(0, "eventSourceArn")), dc.text(dc.child(0, "deliveryStreamArn"))), 256)
+	c.SourceARN = arn(firstOf(dc.text(dc.child(rec, "eventSourceARN")), dc.text(dc.child(rec, "EventSubscriptionArn")),
+		dc.text(dc.child(0, "eventSourceArn")), dc.text(dc.child(0, "deliveryStreamArn"))))
 }
 
-func (d *decoder) forwarded(dc *document) string {
-	out := ""
-	for i := range d.ev.Leaves {
-		if l := &d.ev.Leaves[i]; strings.EqualFold(l.Name, "x-forwarded-for") && d.ev.HTTP != nil {
-			out = l.Value
+// address returns an IP address in its canonical form, without the port that
+// some proxies add. Whatever is no address is dropped: it would be the caller's
+// text in a verdict.
+func address(s string) string {
+	s = strings.TrimSpace(s)
+	if a, err := netip.ParseAddr(s); err == nil {
+		return a.WithZone("").String()
+	}
+	if ap, err := netip.ParseAddrPort(s); err == nil {
+		return ap.Addr().WithZone("").String()
+	}
+	return ""
+}
+
+// arn returns an ARN whose text is one as AWS writes it, else nothing.
+func arn(s string) string {
+	if !strings.HasPrefix(s, "arn:aws") || len(s) > 256 || strings.Count(s, ":") < 5 {
+		return ""
+	}
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; !alnum(c) && strings.IndexByte(":/_.-+=@*", c) < 0 {
+			return ""
 		}
 	}
-	return out
+	return s
 }
+
+func alnum(c byte) bool { return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
 
 func (d *decoder) principal(dc *document, rc, identity int32) {
 	auth := dc.child(rc, "authorizer")

@@ -1,6 +1,7 @@
 package event
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/merlon-security/merlon/internal/verdict"
@@ -12,6 +13,7 @@ type decoder struct {
 	lim     Limits
 	nodes   int // JSON values so far, over all documents
 	decoded int // bytes produced by decoders so far
+	parts   int // multipart bodies that are open
 }
 
 // Decode reads an event. ctxHeaders are the headers that the Runtime API sent
@@ -24,19 +26,28 @@ func Decode(raw []byte, ctxHeaders map[string][]string, lim Limits) *Event {
 		d.limit("bytes")
 	}
 	d.context(ctxHeaders)
-	root := d.parse(text, -1, -1, "")
+	root := d.parse(text, -1, -1, "", "")
+	if len(d.ev.docs[root.doc].nodes) == 0 {
+		// Lambda takes no such event, other services that speak the Runtime API may.
+		if wide := fromWide(text); wide != text {
+			text = wide
+			d.ev.docs = d.ev.docs[:root.doc]
+			root = d.parse(text, -1, -1, "", "")
+		}
+	}
 	doc := &d.ev.docs[root.doc]
 	d.ev.JSON = root.ok
+	d.ev.Leaves = slices.Grow(d.ev.Leaves, len(doc.nodes))
 	if len(doc.nodes) == 0 || doc.nodes[0].kind != kindObject && doc.nodes[0].kind != kindArray {
 		// A scalar, nothing, or no JSON at all.
 		d.scalarEvent(text, root)
 		return d.ev
 	}
-	d.ev.Source = identify(doc)
-	if identifyHTTP(doc) != "" || d.ev.Source == Authorizer {
+	d.ev.Source, d.ev.Mixed = identify(doc)
+	if d.ev.Source.IsHTTP() || d.ev.Source == Authorizer {
 		d.http(root.doc)
 	} else {
-		d.walk(root.doc, 0, verdict.PlaceArgument, d.batch(root.doc))
+		d.plain(root.doc)
 	}
 	d.caller(root.doc)
 	if !root.ok {
@@ -45,11 +56,53 @@ func Decode(raw []byte, ctxHeaders map[string][]string, lim Limits) *Event {
 	return d.ev
 }
 
+// plain walks an event that is no HTTP request. A body beside isBase64Encoded
+// or headers is decoded as one all the same: whoever invokes a function directly
+// need not copy a front end's event whole for the function to read the body.
+func (d *decoder) plain(doc int32) {
+	records := d.batch(doc)
+	r := &request{doc: doc}
+	dc := &d.ev.docs[doc]
+	if dc.nodes[0].kind != kindObject || !d.looseBody(r) {
+		d.walk(doc, 0, verdict.PlaceArgument, records)
+		return
+	}
+	for c := int32(1); c <= d.ev.docs[doc].nodes[0].last; c = d.ev.docs[doc].nodes[c].last + 1 {
+		if _, is := slices.BinarySearch(r.bodies, c); is {
+			d.body(r, c)
+		} else {
+			d.walk(doc, c, verdict.PlaceArgument, records)
+		}
+	}
+}
+
+// looseBody collects the bodies of an event without the marks of a front end.
+func (d *decoder) looseBody(r *request) bool {
+	dc := &d.ev.docs[r.doc]
+	dc.each(0, "body", func(c int32) {
+		if dc.nodes[c].kind == kindString {
+			r.bodies = append(r.bodies, c)
+		}
+	})
+	if len(r.bodies) == 0 {
+		return false
+	}
+	for _, key := range [...]string{"headers", "multiValueHeaders"} {
+		dc.each(0, key, func(c int32) { r.headers = dc.pairs(c, r.headers) })
+	}
+	dc.each(0, "isBase64Encoded", func(c int32) { r.base64 = r.base64 || dc.nodes[c].val == "true" })
+	r.types, r.codings = r.values("content-type"), r.values("content-encoding")
+	return r.base64 || len(r.types) > 0 || len(r.codings) > 0
+}
+
 // scalarEvent makes the leaf of an event that is one text or number.
 func (d *decoder) scalarEvent(text string, root parsed) {
 	doc := &d.ev.docs[root.doc]
 	if root.ok && len(doc.nodes) > 0 {
 		d.scalar(root.doc, 0, verdict.PlaceArgument, -1)
+		return
+	}
+	if strings.Trim(text, " \t\r\n\ufeff") == "" {
 		return
 	}
 	doc.nodes = nil
@@ -60,7 +113,10 @@ func (d *decoder) scalarEvent(text string, root parsed) {
 // leaves, and the text from there on is one leaf more. The handler's own parser
 // would refuse the event, unless it is more tolerant than this one.
 func (d *decoder) rest(text string, root parsed) {
-	d.opaque(text[root.end:], leafAt{doc: root.doc, name: "event", place: verdict.PlaceArgument, record: -1})
+	if strings.TrimSpace(text[root.end:]) == "" {
+		return
+	}
+	d.addText(text[root.end:], leafAt{doc: root.doc, name: "event", place: verdict.PlaceArgument, record: -1})
 }
 
 // parsed is the outcome of reading one document.
@@ -72,17 +128,19 @@ type parsed struct {
 
 // parse reads text as JSON and adds it to the event's documents, whatever came
 // of it.
-func (d *decoder) parse(text string, outerDoc, outerNode int32, label string) parsed {
-	p, ok := d.tryParse(text)
+func (d *decoder) parse(text string, outerDoc, outerNode int32, label, name string) parsed {
+	p, ok := d.tryParse(text, name)
 	d.ev.docs = append(d.ev.docs, document{
 		src: text, nodes: p.nodes, label: label, outerDoc: outerDoc, outerNode: outerNode,
 	})
-	return parsed{doc: int32(len(d.ev.docs) - 1), ok: ok, end: p.i}
+	return parsed{doc: int32(len(d.ev.docs) - 1), ok: ok, end: p.mark}
 }
 
-func (d *decoder) tryParse(text string) (*parser, bool) {
-	p := &parser{s: text, max: d.lim.Nodes - d.nodes, nodes: make([]node, 0, estimate(text, d.lim.Nodes-d.nodes))}
+func (d *decoder) tryParse(text, name string) (*parser, bool) {
+	most := max(0, d.lim.Nodes-d.nodes)
+	p := &parser{s: text, name: name, max: most, deep: d.lim.Depth, nodes: make([]node, 0, estimate(text, most))}
 	p.i = len(text) - len(strings.TrimPrefix(text, "\ufeff"))
+	p.mark = p.i
 	ok := p.parse()
 	d.nodes += len(p.nodes)
 	if !ok {
@@ -90,6 +148,9 @@ func (d *decoder) tryParse(text string) (*parser, bool) {
 	}
 	if p.full {
 		d.limit("leaves")
+	}
+	if p.depth > p.deep {
+		d.limit("depth")
 	}
 	return p, ok
 }
@@ -151,7 +212,7 @@ func (d *decoder) walk(doc, n int32, place verdict.Place, records int32) {
 func (d *decoder) container(doc, n int32, place verdict.Place, record int32) {
 	nodes := d.ev.docs[doc].nodes
 	nd := &nodes[n]
-	if nd.key == "" {
+	if nd.key == "" || nd.index >= 0 || n == 0 {
 		return
 	}
 	name := nd.key
@@ -166,34 +227,15 @@ func (d *decoder) container(doc, n int32, place verdict.Place, record int32) {
 // hold documents of their own.
 func (d *decoder) scalar(doc, n int32, place verdict.Place, record int32) {
 	nd := &d.ev.docs[doc].nodes[n]
-	at := leafAt{doc: doc, node: n, name: d.ownKey(doc, n), place: place, record: record}
-	if nd.kind == kindString {
-		if d.nested(nd.val, at) {
-			return
-		}
-		if !plainText(nd.val) {
-			d.opaque(nd.val, at)
-			return
-		}
+	at := leafAt{doc: doc, node: n, name: nd.key, place: place, record: record}
+	if nd.kind == kindString && d.nested(nd.val, at) {
+		return
 	}
 	val := nd.val
 	if nd.kind == kindLiteral && val == "null" {
 		val = "" // the name is what counts: {"$ne":null}
 	}
 	d.add(Leaf{Name: at.name, Value: val, Place: place, Record: record, doc: doc, node: n})
-}
-
-// ownKey is the nearest key at or above a node: elements of an array go by the
-// name of the array.
-func (d *decoder) ownKey(doc, n int32) string {
-	dc := &d.ev.docs[doc]
-	for n > 0 && dc.nodes[n].index >= 0 {
-		n = dc.nodes[n].parent
-	}
-	if n == 0 && dc.outerDoc >= 0 {
-		return d.ownKey(dc.outerDoc, dc.outerNode)
-	}
-	return dc.nodes[n].key
 }
 
 // nested opens a string that is a JSON document and makes leaves of it. The
@@ -207,14 +249,14 @@ func (d *decoder) nested(val string, at leafAt) bool {
 		d.limit("nesting")
 		return false
 	}
-	p, ok := d.tryParse(val)
+	p, ok := d.tryParse(val, at.name)
 	if !ok {
 		d.nodes -= len(p.nodes)
 		return false
 	}
-	d.ev.docs = append(d.ev.docs, document{src: val, nodes: p.nodes, outerDoc: at.doc, outerNode: at.node})
+	d.ev.docs = append(d.ev.docs, document{src: val, nodes: p.nodes, label: at.sub, outerDoc: at.doc, outerNode: at.node})
 	doc := int32(len(d.ev.docs) - 1)
-	d.add(Leaf{Name: at.name, Place: at.place, Record: at.record, NameOnly: true, doc: at.doc, node: at.node})
+	d.add(Leaf{Name: at.name, Place: at.place, Record: at.record, NameOnly: true, doc: at.doc, node: at.node, sub: at.sub})
 	end := d.ev.docs[doc].nodes[0].last
 	for c := int32(0); c <= end; c++ {
 		if k := d.ev.docs[doc].nodes[c].kind; k == kindObject || k == kindArray {
@@ -228,7 +270,7 @@ func (d *decoder) nested(val string, at leafAt) bool {
 
 func (d *decoder) nesting(doc int32) int {
 	n := 0
-	for d.ev.docs[doc].outerDoc >= 0 {
+	for doc >= 0 && d.ev.docs[doc].outerDoc >= 0 {
 		doc = d.ev.docs[doc].outerDoc
 		n++
 	}
@@ -256,6 +298,17 @@ type leafAt struct {
 
 func (d *decoder) add(l Leaf) { d.ev.Leaves = append(d.ev.Leaves, l) }
 
+// room reports whether a decoder that splits text may make one leaf more. A
+// body of three million form fields is no reason to hold three million leaves;
+// what is left of it becomes one leaf.
+func (d *decoder) room() bool {
+	if len(d.ev.Leaves) < d.lim.Nodes {
+		return true
+	}
+	d.limit("leaves")
+	return false
+}
+
 func (d *decoder) addText(val string, at leafAt) {
 	d.add(Leaf{Name: at.name, Value: val, Place: at.place, Record: at.record, doc: at.doc, node: at.node, sub: at.sub})
 }
@@ -272,14 +325,14 @@ func (d *decoder) context(h map[string][]string) {
 				continue
 			}
 			at := leafAt{name: strings.TrimPrefix(name, "Lambda-Runtime-"), place: verdict.PlaceContext, record: -1, doc: -1}
-			r := d.parse(v, -1, -1, "context:"+at.name)
+			r := d.parse(v, -1, -1, "context:"+at.name, at.name)
 			at.doc = r.doc
 			if r.ok {
 				d.walk(r.doc, 0, verdict.PlaceContext, -1)
 				continue
 			}
 			d.ev.docs[r.doc].nodes = nil
-			d.opaque(v, at)
+			d.addText(v, at)
 		}
 	}
 }

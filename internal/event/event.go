@@ -11,6 +11,7 @@
 package event
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/merlon-security/merlon/internal/verdict"
@@ -19,14 +20,17 @@ import (
 // Event is a decoded event. It holds one copy of the event's bytes and
 // substrings of it; the bytes given to Decode may be reused.
 type Event struct {
-	Source  Source
+	Source Source
+	// Mixed is set if the event carries the marks of several sources. No service
+	// sends such an event: somebody invoked the function with it.
+	Mixed   bool
 	JSON    bool // the event as a whole was a JSON document
 	HTTP    *HTTP
 	Leaves  []Leaf
 	Records int      // records of a batch event; 0 if it has none
 	Limits  []string // names of the limits reached while decoding, see Limits
 	Skipped int      // bytes that a limit kept out of the leaves
-	Binary  int      // bytes of binary content between runs of text
+	Binary  int      // bytes of binary content between runs of text; a handler that reads them reads no text
 
 	Caller Caller
 	docs   []document
@@ -48,6 +52,8 @@ type HTTP struct {
 	// Body is the request body as the client sent it, with only the front end's
 	// base64 undone. Its contents are leaves as well.
 	Body string
+	// HasBody is set if the event has a body of any type, not only a string.
+	HasBody bool
 }
 
 // Header is one header field.
@@ -68,17 +74,17 @@ type Leaf struct {
 	// user.profile match path-traversal rules (".profile").
 	Name  string
 	Value string
-	Place verdict.Place
+	// sub is the last step below the node: a parameter, cookie or form field.
+	sub string
 	// Record is the index of the batch record the leaf belongs to, or -1.
-	Record int32
+	Record    int32
+	doc, node int32
+	Place     verdict.Place
 	// InTarget is set for query parameters and path segments that are part of
 	// HTTP.Target as well.
 	InTarget bool
 	// NameOnly is set for the key of a container: its value is its children.
 	NameOnly bool
-
-	doc, node int32
-	sub       string // last step below the node: a parameter, cookie or form field
 }
 
 // Path returns where the leaf stands in the event.
@@ -89,9 +95,6 @@ func (e *Event) Path(l *Leaf) verdict.Path {
 	}
 	for d, n := l.doc, l.node; d >= 0; {
 		doc := &e.docs[d]
-		if doc.label != "" {
-			rev = append(rev, verdict.Key(doc.label))
-		}
 		for n > 0 && int(n) < len(doc.nodes) {
 			nd := &doc.nodes[n]
 			if nd.index >= 0 {
@@ -101,6 +104,9 @@ func (e *Event) Path(l *Leaf) verdict.Path {
 			}
 			n = nd.parent
 		}
+		if doc.label != "" {
+			rev = append(rev, verdict.Key(doc.label))
+		}
 		d, n = doc.outerDoc, doc.outerNode
 	}
 	for i, j := 0, len(rev)-1; i < j; i, j = i+1, j-1 {
@@ -109,20 +115,32 @@ func (e *Event) Path(l *Leaf) verdict.Path {
 	return rev
 }
 
+// KeyPath returns where the leaf's own key stands: for an element of an array,
+// that of the array.
+func (e *Event) KeyPath(l *Leaf) verdict.Path {
+	p := e.Path(l)
+	for len(p) > 0 && p[len(p)-1].Array {
+		p = p[:len(p)-1]
+	}
+	return p
+}
+
 // Limits bound the decoding of one event. Reaching one is recorded in
 // Event.Limits under the name given here; it never loses bytes silently.
 type Limits struct {
 	Bytes   int // "bytes": size of the event itself
-	Nodes   int // "leaves": JSON values over all documents of the event
+	Nodes   int // "leaves": JSON values over all documents of the event, and leaves
 	Decoded int // "decoded": bytes that decoders may produce altogether
 	Nesting int // "nesting": documents inside strings inside documents
+	Depth   int // "depth": containers inside containers of one document
 }
 
 // DefaultLimits covers everything Lambda can deliver: a synchronous event is at
 // most 6 MiB (AWS Lambda quotas), and one of them holds at most some hundred
 // thousand values that a function of the same memory could itself decode.
+// Python's reader gives up at a depth of 1,000, Go's at 10,000; people write ten.
 func DefaultLimits() Limits {
-	return Limits{Bytes: 8 << 20, Nodes: 400_000, Decoded: 32 << 20, Nesting: 8}
+	return Limits{Bytes: 8 << 20, Nodes: 400_000, Decoded: 32 << 20, Nesting: 8, Depth: 500}
 }
 
 // Header returns the first value of a request header; empty if there is none.
@@ -142,6 +160,27 @@ func (e *Event) Header(name string) string {
 func (e *Event) Has(key string) bool {
 	d := e.root()
 	return d != nil && d.child(0, key) > 0
+}
+
+// Only reports whether the event is an object with no top-level keys but these.
+// An exemption by shape asks for it: a payload beside the shape ends it.
+func (e *Event) Only(keys ...string) bool {
+	d := e.root()
+	if d == nil || d.nodes[0].kind != kindObject || !e.JSON {
+		return false
+	}
+	only := true
+	d.children(0, func(c int32) { only = only && slices.Contains(keys, d.nodes[c].key) })
+	return only
+}
+
+// Text returns the string at the top-level key; empty for anything else.
+func (e *Event) Text(key string) string {
+	d := e.root()
+	if d == nil {
+		return ""
+	}
+	return d.text(d.child(0, key))
 }
 
 // IsDisconnect reports whether a WebSocket event tells of a closed connection.

@@ -2,24 +2,58 @@ package event
 
 import "strings"
 
-// parseForm splits URL-encoded pairs on '&' only. net/url drops every pair that
-// holds a semicolon, and with it "?q=;cat /etc/passwd". Broken escapes stay as
-// they are.
-func parseForm(s string) []pair {
-	if s == "" {
-		return nil
-	}
-	out := make([]pair, 0, 1+strings.Count(s, "&"))
+// formPairs calls fn for each pair of URL-encoded text, split on '&' only.
+// net/url drops every pair that holds a semicolon, and with it
+// "?q=;cat /etc/passwd". Broken escapes stay as they are. When fn returns false
+// the walk ends, and what has not been given to it is returned.
+func formPairs(s string, fn func(name, value string) bool) (rest string) {
 	for s != "" {
-		var kv string
-		kv, s, _ = strings.Cut(s, "&")
+		kv, after, _ := strings.Cut(s, "&")
 		if kv == "" {
+			s = after
 			continue
 		}
 		k, v, _ := strings.Cut(kv, "=")
-		out = append(out, pair{name: unescapeQuery(k), value: unescapeQuery(v)})
+		if !fn(unescapeQuery(k), unescapeQuery(v)) {
+			return s
+		}
+		s = after
 	}
-	return out
+	return ""
+}
+
+// form makes leaves of the fields of a URL-encoded body.
+func (d *decoder) form(val string, at leafAt) {
+	rest := formPairs(val, func(name, value string) bool {
+		if !d.room() {
+			return false
+		}
+		f := at
+		f.name, f.sub = name, join(at.sub, name)
+		if !d.nested(value, f) {
+			d.addText(value, f)
+		}
+		return true
+	})
+	if rest != "" {
+		d.addText(rest, at)
+	}
+}
+
+// looksForm reports whether text of another type could be fields all the same: a
+// plain name, an equals sign, one line.
+func looksForm(s string) bool {
+	first, _, _ := strings.Cut(s, "&")
+	name, _, ok := strings.Cut(first, "=")
+	if !ok || name == "" || len(name) > 128 {
+		return false
+	}
+	for i := 0; i < len(name); i++ {
+		if c := name[i]; !alnum(c) && strings.IndexByte("_-.[]%$+", c) < 0 {
+			return false
+		}
+	}
+	return !strings.ContainsAny(s, "\r\n\x00")
 }
 
 // unescapeQuery decodes %XX and '+', and leaves alone what is neither.

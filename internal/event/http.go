@@ -26,77 +26,115 @@ type request struct {
 	cookies  []pair // Cookie header values, from cookies[]
 	bodies   []int32
 	base64   bool
-	used     map[int32]bool // top-level nodes that are inspected as what they are
+	types    []string // values of Content-Type and Content-Encoding
+	codings  []string
+	used     []int32 // top-level nodes that are inspected as what they are
+
+	userAgent, host string // what the request context repeats
 }
 
 // http decodes an event that carries an HTTP request: payload format 1.0 and
 // 2.0 of API Gateway, function URLs and ALB (AWS Lambda and API Gateway
 // developer guides). What is no part of the request is walked as a document.
 func (d *decoder) http(doc int32) {
-	r := &request{doc: doc, used: map[int32]bool{}}
+	r := &request{doc: doc}
 	d.collect(r)
 	d.ev.HTTP = d.describe(r)
 	d.target(r)
 	d.headerLeaves(r)
-	encoding := r.header("content-encoding")
-	ctype := r.header("content-type")
+	r.types, r.codings = r.values("content-type"), r.values("content-encoding")
 	for _, n := range r.bodies {
-		d.body(doc, n, ctype, encoding, r.base64)
+		d.body(r, n)
 	}
 	d.others(r)
 }
 
-// collect walks the top-level members once.
+// collect walks the top-level members. A member counts as a part of the request
+// in any case; it is taken, which keeps it out of the walk of the rest, only if
+// it has the shape that front ends give it.
 func (d *decoder) collect(r *request) {
 	dc := &d.ev.docs[r.doc]
-	take := func(c int32) { r.used[c] = true }
-	dc.each(0, "headers", func(c int32) { take(c); r.headers = dc.pairs(c, r.headers) })
-	dc.each(0, "multiValueHeaders", func(c int32) { take(c); r.headers = dc.pairs(c, r.headers) })
-	dc.each(0, "queryStringParameters", func(c int32) { take(c); r.query = dc.pairs(c, r.query) })
-	dc.each(0, "multiValueQueryStringParameters", func(c int32) { take(c); r.query = dc.pairs(c, r.query) })
+	for _, key := range [...]string{"headers", "multiValueHeaders"} {
+		dc.each(0, key, func(c int32) { r.take(c, dc.regular(c)); r.headers = dc.pairs(c, r.headers) })
+	}
+	for _, key := range [...]string{"queryStringParameters", "multiValueQueryStringParameters"} {
+		dc.each(0, key, func(c int32) { r.take(c, dc.regular(c)); r.query = dc.pairs(c, r.query) })
+	}
+	var queries []string
 	dc.each(0, "rawQueryString", func(c int32) {
-		take(c)
-		if v := dc.text(c); r.rawQuery == "" {
-			r.rawQuery = v
-		} else if v != r.rawQuery {
-			r.rawQuery += "&" + v
+		v := dc.text(c)
+		r.take(c, dc.nodes[c].kind == kindString)
+		if v != "" && (len(queries) == 0 || v != queries[0]) {
+			queries = append(queries, v)
 		}
 	})
+	r.rawQuery = strings.Join(queries, "&")
 	for _, key := range [...]string{"rawPath", "path"} {
 		dc.each(0, key, func(c int32) {
 			if v := dc.text(c); v != "" {
-				take(c)
+				r.take(c, true)
 				r.paths = append(r.paths, pair{name: key, value: v, node: c})
 			}
 		})
 	}
 	dc.each(0, "cookies", func(c int32) {
-		take(c)
-		dc.children(c, func(e int32) { r.cookies = append(r.cookies, pair{"cookie", dc.nodes[e].val, e}) })
+		r.take(c, dc.nodes[c].kind == kindArray && dc.flat(c))
+		dc.children(c, func(e int32) { r.cookies = append(r.cookies, pair{"cookie", dc.scalarText(e), e}) })
 	})
 	dc.each(0, "body", func(c int32) {
 		if dc.nodes[c].kind == kindString {
-			take(c)
+			r.take(c, true)
 			r.bodies = append(r.bodies, c)
 		}
 	})
 	dc.each(0, "isBase64Encoded", func(c int32) { r.base64 = r.base64 || dc.nodes[c].val == "true" })
-	r.headers = dedupe(r.headers, strings.EqualFold)
-	r.query = dedupe(r.query, func(a, b string) bool { return a == b })
+	r.headers = dedupe(r.headers, strings.ToLower)
+	r.query = dedupe(r.query, func(s string) string { return s })
 }
 
-// pairs reads an object whose values are strings or arrays of strings.
+// take keeps the node out of the walk of the rest if its shape is as expected.
+func (r *request) take(c int32, asExpected bool) {
+	if asExpected {
+		r.used = append(r.used, c)
+	}
+}
+
+// regular reports whether n is null, or an object of scalars and flat arrays.
+func (d *document) regular(n int32) bool {
+	if d.nodes[n].kind == kindLiteral && d.nodes[n].val == "null" {
+		return true
+	}
+	ok := d.nodes[n].kind == kindObject
+	d.children(n, func(c int32) {
+		k := d.nodes[c].kind
+		ok = ok && k != kindObject && (k != kindArray || d.flat(c))
+	})
+	return ok
+}
+
+// flat reports whether the elements of an array are scalars.
+func (d *document) flat(n int32) bool {
+	ok := true
+	d.children(n, func(c int32) {
+		k := d.nodes[c].kind
+		ok = ok && k != kindObject && k != kindArray
+	})
+	return ok
+}
+
+// pairs reads an object whose values are strings or arrays of strings. What is
+// inside an object instead of a string shows as its text.
 func (d *document) pairs(n int32, out []pair) []pair {
+	if d.nodes[n].kind != kindObject {
+		return out
+	}
 	d.children(n, func(c int32) {
 		key := d.nodes[c].key
-		switch d.nodes[c].kind {
-		case kindArray:
+		if d.nodes[c].kind == kindArray {
 			d.children(c, func(e int32) { out = append(out, pair{key, d.scalarText(e), e}) })
-		case kindObject: // no front end sends one; the walk of the rest sees inside
-			out = append(out, pair{key, d.src[d.nodes[c].start:d.nodes[c].end], c})
-		default:
-			out = append(out, pair{key, d.scalarText(c), c})
+			return
 		}
+		out = append(out, pair{key, d.scalarText(c), c})
 	})
 	return out
 }
@@ -106,7 +144,7 @@ func (d *document) scalarText(n int32) string {
 	case nd.kind == kindLiteral && nd.val == "null":
 		return ""
 	case nd.kind == kindObject || nd.kind == kindArray:
-		return d.src[nd.start:nd.end]
+		return d.src[nd.start:max(nd.start, nd.end)]
 	default:
 		return nd.val
 	}
@@ -114,19 +152,29 @@ func (d *document) scalarText(n int32) string {
 
 // dedupe drops pairs that repeat another one, so that headers and
 // multiValueHeaders, which always agree in a real event, count once.
-func dedupe(ps []pair, same func(a, b string) bool) []pair {
+func dedupe(ps []pair, fold func(string) string) []pair {
+	if len(ps) < 2 {
+		return ps
+	}
 	type key struct{ name, value string }
 	seen := make(map[key]bool, len(ps))
-	fold := same("a", "A")
 	return slices.DeleteFunc(ps, func(p pair) bool {
-		k := key{p.name, p.value}
-		if fold {
-			k.name = strings.ToLower(k.name)
-		}
+		k := key{fold(p.name), p.value}
 		dup := seen[k]
 		seen[k] = true
 		return dup
 	})
+}
+
+// values returns the different values of a header. Where they disagree, a
+// handler may go by any of them.
+func (r *request) values(name string) (vs []string) {
+	for _, h := range r.headers {
+		if strings.EqualFold(h.name, name) && !slices.Contains(vs, h.value) && len(vs) < 8 {
+			vs = append(vs, h.value)
+		}
+	}
+	return vs
 }
 
 func (r *request) header(name string) string {
@@ -151,7 +199,12 @@ func (d *decoder) describe(r *request) *HTTP {
 	if h.Method == "" {
 		h.Method = "GET"
 	}
-	dc.each(0, "multiValueHeaders", func(int32) { h.MultiValue = true })
+	dc.each(0, "multiValueHeaders", func(c int32) { h.MultiValue = h.MultiValue || dc.nodes[c].kind == kindObject })
+	dc.each(0, "body", func(c int32) {
+		nd := &dc.nodes[c]
+		empty := nd.kind == kindString && nd.val == "" || nd.kind == kindLiteral && nd.val == "null"
+		h.HasBody = h.HasBody || !empty
+	})
 	if h.RequestID == "" {
 		h.RequestID = strings.TrimPrefix(r.header("x-amzn-trace-id"), "Root=")
 	}
@@ -187,12 +240,16 @@ func (d *decoder) target(r *request) {
 	if raw == "" && len(r.query) > 0 {
 		raw = d.encodeQuery(r)
 	}
-	d.queryLeaves(r, raw)
 	d.ev.HTTP.Target = escapeTarget(path, true)
-	if raw != "" {
-		d.ev.HTTP.Target += "?" + escapeTarget(raw, false)
+	if shown := d.queryLeaves(r, raw); shown != "" {
+		d.ev.HTTP.Target += "?" + escapeTarget(shown, false)
 	}
 }
+
+// maxTargetPairs bounds the parameters in HTTP.Target; the leaves of those after
+// are not InTarget. A front end lets some hundred through, a direct invocation a
+// million, and a rules engine would take them all in at once.
+const maxTargetPairs = 200
 
 // encodeQuery rebuilds a query string from parameters that arrived as a map.
 func (d *decoder) encodeQuery(r *request) string {
@@ -211,44 +268,72 @@ func (d *decoder) encodeQuery(r *request) string {
 }
 
 // queryLeaves makes a leaf of each parameter of the raw query, and of each
-// parameter of the decoded map that the raw query does not show.
-func (d *decoder) queryLeaves(r *request, raw string) {
-	type key struct{ name, value string }
-	shown := map[key]bool{}
-	joined := map[string]string{}
-	node := map[string]int32{}
-	for _, p := range r.query {
-		node[p.name] = p.node
+// parameter of the decoded map that the raw query does not show: one that
+// disagrees, or duplicates that format 2.0 joins with a comma (API Gateway
+// developer guide), which may be an attack only when they are joined. It returns
+// the part of the query that belongs in the target.
+func (d *decoder) queryLeaves(r *request, raw string) (target string) {
+	if raw == "" && len(r.query) == 0 {
+		return ""
 	}
-	for _, p := range parseForm(raw) {
-		shown[key{p.name, p.value}] = true
-		if old, ok := joined[p.name]; ok {
-			joined[p.name] = old + "," + p.value
-		} else {
-			joined[p.name] = p.value
+	type key struct{ name, value string }
+	queryNode := max(0, d.ev.docs[r.doc].child(0, "rawQueryString"))
+	node := make(map[key]int32, 2*len(r.query))
+	shown := make(map[key]bool, len(r.query))
+	for i := range r.query {
+		p := &r.query[i]
+		if d.ev.Source == ALB && r.rawQuery == "" {
+			p.name, p.value = unescapeQuery(p.name), unescapeQuery(p.value)
 		}
-		l := Leaf{Name: p.name, Value: p.value, Place: verdict.PlaceQuery, Record: -1, InTarget: true, doc: r.doc}
-		if n, ok := node[p.name]; ok {
-			l.node = n
-		} else {
-			l.node, l.sub = d.rawQueryNode(r), p.name
+		node[key{p.name, p.value}] = p.node
+		node[key{p.name, ""}] = p.node
+	}
+	add := func(name, value string, inTarget bool) bool {
+		if !d.room() {
+			return false
+		}
+		shown[key{name, value}] = true
+		l := Leaf{Name: name, Value: value, Place: verdict.PlaceQuery, Record: -1, InTarget: inTarget, doc: r.doc}
+		var ok bool
+		if l.node, ok = node[key{name, value}]; !ok {
+			if l.node, ok = node[key{name, ""}]; !ok {
+				l.node, l.sub = queryNode, name
+			}
 		}
 		d.add(l)
+		d.escapedJSON(value, &l)
+		return true
+	}
+	pairs := 0
+	rest := formPairs(raw, func(name, value string) bool {
+		pairs++
+		return pairs <= maxTargetPairs && add(name, value, true)
+	})
+	target = raw[:len(raw)-len(rest)]
+	rest = formPairs(rest, func(name, value string) bool { return add(name, value, false) })
+	if rest != "" {
+		d.add(Leaf{Name: "query", Value: rest, Place: verdict.PlaceQuery, Record: -1, doc: r.doc, node: queryNode})
 	}
 	for _, p := range r.query {
-		name, value := p.name, p.value
-		if d.ev.Source == ALB {
-			name, value = unescapeQuery(name), unescapeQuery(value)
-		}
-		// Format 2.0 joins duplicates with a comma (API Gateway developer guide).
-		if !shown[key{name, value}] && joined[name] != value {
-			d.add(Leaf{Name: name, Value: value, Place: verdict.PlaceQuery, Record: -1, doc: r.doc, node: p.node})
+		if !shown[key{p.name, p.value}] {
+			d.add(Leaf{Name: p.name, Value: p.value, Place: verdict.PlaceQuery, Record: -1, doc: r.doc, node: p.node})
 		}
 	}
+	return target
 }
 
-func (d *decoder) rawQueryNode(r *request) int32 {
-	return max(0, d.ev.docs[r.doc].child(0, "rawQueryString"))
+// escapedJSON opens a parameter, cookie or header that is a JSON document with
+// escapes in its strings: \u003cscript\u003e looks like nothing until it is read.
+// Without escapes its text shows all there is.
+func (d *decoder) escapedJSON(value string, l *Leaf) {
+	if strings.IndexByte(value, '\\') < 0 {
+		return
+	}
+	at := leafAt{doc: l.doc, node: l.node, sub: l.sub, name: l.Name, place: l.Place, record: -1}
+	if l.Place != verdict.PlaceQuery {
+		at.place = verdict.PlaceArgument // fed as an argument: it stands in no header
+	}
+	d.nested(value, at)
 }
 
 // escapeTarget escapes the bytes that cannot stand in a request target. It
@@ -280,19 +365,30 @@ func escapeTarget(s string, path bool) string {
 	return b.String()
 }
 
+// maxHeaders bounds the headers that are fed as headers; further ones are
+// arguments, and so are headers without a name, which a rules engine ignores. No
+// front end lets through as many.
+const maxHeaders = 200
+
 // headerLeaves makes leaves of headers and cookies. Content-Encoding is left
-// out: the body is inspected decoded, and the header would only count as a
-// violation of its own.
+// out where the body is inspected decoded, because the header would only count
+// as a violation of its own.
 func (d *decoder) headerLeaves(r *request) {
-	for _, h := range r.headers {
+	for i, h := range r.headers {
 		d.ev.HTTP.Headers = append(d.ev.HTTP.Headers, Header{h.name, h.value})
 		if strings.EqualFold(h.name, "content-encoding") && decodable(h.value) {
 			continue
 		}
-		d.add(Leaf{Name: h.name, Value: h.value, Place: verdict.PlaceHeader, Record: -1, doc: r.doc, node: h.node})
+		l := Leaf{Name: h.name, Value: h.value, Place: verdict.PlaceHeader, Record: -1, doc: r.doc, node: h.node}
+		if i >= maxHeaders || h.name == "" {
+			l.Place = verdict.PlaceArgument
+		}
+		d.add(l)
 		if strings.EqualFold(h.name, "cookie") {
 			d.cookieLeaves(r.doc, h)
+			continue
 		}
+		d.escapedJSON(h.value, &l)
 	}
 	if len(r.cookies) > 0 {
 		d.cookieArray(r)
@@ -315,7 +411,7 @@ func (d *decoder) cookieArray(r *request) {
 
 func (d *decoder) cookieLeaves(doc int32, h pair) {
 	rest := h.value
-	for rest != "" {
+	for rest != "" && d.room() {
 		var c string
 		c, rest, _ = strings.Cut(rest, ";")
 		c = strings.Trim(c, " \t")
@@ -323,15 +419,32 @@ func (d *decoder) cookieLeaves(doc int32, h pair) {
 			continue
 		}
 		name, value, _ := strings.Cut(c, "=")
-		d.add(Leaf{Name: name, Value: value, Place: verdict.PlaceCookie, Record: -1, doc: doc, node: h.node, sub: name})
+		l := Leaf{Name: name, Value: value, Place: verdict.PlaceCookie, Record: -1, doc: doc, node: h.node, sub: name}
+		d.add(l)
+		d.escapedJSON(unescapeCookie(value), &l)
 	}
+}
+
+// unescapeCookie undoes what Express and Python's http.cookies undo: percent
+// signs, the j: of a JSON cookie, quotes.
+func unescapeCookie(v string) string {
+	if strings.IndexByte(v, '%') >= 0 {
+		v = unescapeQuery(strings.ReplaceAll(v, "+", "%2B"))
+	}
+	v = strings.TrimPrefix(v, "j:")
+	if len(v) > 1 && v[0] == '"' && v[len(v)-1] == '"' {
+		v = v[1 : len(v)-1]
+	}
+	return v
 }
 
 // others walks what is no part of the request: the request context, path
 // parameters, stage variables, and whatever else the caller put there.
 func (d *decoder) others(r *request) {
+	slices.Sort(r.used)
+	r.userAgent, r.host = r.header("user-agent"), r.header("host")
 	d.ev.docs[r.doc].children(0, func(c int32) {
-		if r.used[c] {
+		if _, used := slices.BinarySearch(r.used, c); used {
 			return
 		}
 		first := len(d.ev.Leaves)
@@ -362,17 +475,27 @@ func (r *request) echoes(name, value string) bool {
 	case "protocol":
 		return isProtocol(value)
 	case "userAgent":
-		return value == r.header("user-agent")
+		return value == r.userAgent
 	case "domainName":
-		return value == r.header("host")
+		return value == r.host
 	case "path", "resourcePath":
-		for _, p := range r.paths {
-			if p.value == value || strings.HasSuffix(value, p.value) && strings.Count(value, "/") == strings.Count(p.value, "/")+1 {
+		for _, p := range r.paths[:min(len(r.paths), 4)] {
+			if stage, ok := strings.CutSuffix(value, p.value); ok && (stage == "" || isStage(stage)) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// isStage reports whether s is a slash and the name of an API stage, which has
+// letters, digits, hyphens and underscores (API Gateway, "CreateStage").
+func isStage(s string) bool {
+	name, ok := strings.CutPrefix(s, "/")
+	for i := 0; i < len(name); i++ {
+		ok = ok && (alnum(name[i]) || name[i] == '_' || name[i] == '-')
+	}
+	return ok && len(name) <= 128
 }
 
 // isProtocol reports whether s is a protocol version as the front end writes

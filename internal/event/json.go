@@ -20,7 +20,7 @@ const (
 // node is one JSON value. Nodes stand in document order, so the subtree of a
 // container is the run of nodes from itself to end.
 type node struct {
-	key        string // own key; empty for array elements and the root
+	key        string // own key; elements of an array go by the name of the array
 	val        string // decoded string, or the literal text of a number or word
 	start, end int32  // span in the document's text
 	parent     int32
@@ -46,19 +46,25 @@ type document struct {
 type parser struct {
 	s     string
 	i     int
+	name  string // name of the root
 	nodes []node
 	max   int // nodes it may hold
 	full  bool
+	depth int // containers that are open
+	deep  int // containers that may be open
+	mark  int // everything before is in nodes
 }
 
 // parse reads one JSON value with nothing but white space around it. ok is
 // false when the text is not that; nodes then holds what had been read, and
-// p.i where it ended.
+// the text from p.mark on is what has not been read, a member that broke off
+// halfway included.
 func (p *parser) parse() (ok bool) {
 	cur := int32(-1) // open container
 	for {
 		p.space()
-		key := ""
+		p.mark = p.i
+		key := p.name
 		if cur >= 0 && p.nodes[cur].kind == kindObject {
 			if p.i >= len(p.s) || p.s[p.i] != '"' {
 				return false
@@ -81,9 +87,13 @@ func (p *parser) parse() (ok bool) {
 		if !ok {
 			return false
 		}
+		p.mark = p.i
 		if k := p.nodes[n].kind; k == kindObject || k == kindArray {
 			p.space()
 			if p.i < len(p.s) && p.s[p.i] != closer(k) {
+				if p.depth++; p.depth > p.deep {
+					return false
+				}
 				cur = n
 				continue
 			}
@@ -134,6 +144,7 @@ func (p *parser) after(cur int32) (int32, bool) {
 		}
 		p.nodes[cur].end = int32(p.i)
 		p.nodes[cur].last = int32(len(p.nodes) - 1)
+		p.depth--
 		cur = p.nodes[cur].parent
 	}
 	return -1, true
@@ -153,6 +164,7 @@ func (p *parser) value(parent int32, key string) (int32, bool) {
 	}
 	n := node{key: key, start: int32(p.i), parent: parent, index: -1, last: int32(len(p.nodes))}
 	if parent >= 0 && p.nodes[parent].kind == kindArray {
+		n.key = p.nodes[parent].key
 		n.index = p.nodes[parent].last // counts the elements until the array closes
 		p.nodes[parent].last++
 	}
@@ -245,18 +257,17 @@ func (p *parser) delimited() bool {
 func (p *parser) str() (string, bool) {
 	p.i++
 	start := p.i
-	for p.i < len(p.s) {
-		switch p.s[p.i] {
-		case '"':
-			v := p.s[start:p.i]
-			p.i++
-			return v, true
-		case '\\':
-			return p.escaped(start)
-		}
-		p.i++
+	end := strings.IndexByte(p.s[start:], '"')
+	if end < 0 {
+		return "", false
 	}
-	return "", false
+	v := p.s[start : start+end]
+	if esc := strings.IndexByte(v, '\\'); esc >= 0 {
+		p.i += esc
+		return p.escaped(start)
+	}
+	p.i += end + 1
+	return v, true
 }
 
 func (p *parser) escaped(start int) (string, bool) {

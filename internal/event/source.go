@@ -54,54 +54,26 @@ var recordSources = map[string]Source{
 }
 
 // identify names the source of a decoded document by the marks AWS puts into
-// its events. It is total: what has no marks is Direct.
-func identify(d *document) Source {
-	if s := identifyHTTP(d); s != "" {
-		return s
-	}
-	if rec := d.first(d.child(0, "Records")); rec > 0 {
-		for _, key := range [...]string{"eventSource", "EventSource"} {
-			if s, ok := recordSources[d.text(d.child(rec, key))]; ok {
-				return s
-			}
+// its events; what has no marks is Direct. mixed is true if there are marks of
+// another source as well: a request with an SQS record beside it, say, which is
+// how a caller would try to be handled as what is never refused.
+func identify(d *document) (s Source, mixed bool) {
+	s = Direct
+	for _, mark := range [...]func(*document) Source{httpMark, recordMark, contextMark, streamMark, serviceMark, controlMark} {
+		found := mark(d)
+		switch {
+		case found == "":
+		case s == Direct:
+			s = found
+		default:
+			mixed = true
 		}
-		if d.child(rec, "cf") > 0 {
-			return CloudFront
-		}
 	}
-	rc := d.child(0, "requestContext")
-	switch {
-	case d.child(rc, "connectionId") > 0:
-		return WebSocket
-	case d.child(0, "methodArn") > 0 || d.child(0, "routeArn") > 0 || d.child(0, "authorizationToken") > 0:
-		return Authorizer
-	case d.child(0, "awslogs") > 0:
-		return CWLogs
-	case d.child(0, "deliveryStreamArn") > 0:
-		return Firehose
-	case d.text(d.child(0, "eventSource")) == "aws:kafka" || d.text(d.child(0, "eventSource")) == "SelfManagedKafka":
-		return Kafka
-	case d.text(d.child(0, "eventSource")) == "aws:mq" || d.text(d.child(0, "eventSource")) == "aws:rmq":
-		return MQ
-	case d.child(0, "detail-type") > 0 && d.child(0, "source") > 0:
-		return EventBridge
-	case d.child(0, "triggerSource") > 0 && d.child(0, "userPoolId") > 0, d.child(0, "datasetRecords") > 0:
-		return Cognito
-	case d.child(0, "arguments") > 0 && (d.child(0, "info") > 0 || d.child(0, "identity") > 0 || d.child(0, "fieldName") > 0):
-		return AppSync
-	case d.child(0, "bot") > 0 && (d.child(0, "currentIntent") > 0 || d.child(0, "sessionState") > 0):
-		return Lex
-	case d.child(0, "ResponseURL") > 0 && d.child(0, "StackId") > 0:
-		return CloudFormation
-	case d.child(0, "CodePipeline.job") > 0:
-		return CodePipeline
-	case d.child(0, "configRuleArn") > 0 || d.child(0, "configRuleName") > 0:
-		return Config
-	}
-	return Direct
+	return s, mixed
 }
 
-func identifyHTTP(d *document) Source {
+// httpMark recognises requests that wait for an HTTP reply.
+func httpMark(d *document) Source {
 	rc := d.child(0, "requestContext")
 	switch {
 	case d.child(rc, "elb") > 0:
@@ -113,6 +85,78 @@ func identifyHTTP(d *document) Source {
 		return HTTPAPI
 	case d.child(0, "httpMethod") > 0 && d.child(rc, "connectionId") < 0 && d.child(0, "methodArn") < 0:
 		return RESTAPI
+	}
+	return ""
+}
+
+// recordMark recognises batches by their first record.
+func recordMark(d *document) Source {
+	rec := d.first(d.child(0, "Records"))
+	if rec < 0 {
+		return ""
+	}
+	for _, key := range [...]string{"eventSource", "EventSource"} {
+		if s, ok := recordSources[d.text(d.child(rec, key))]; ok {
+			return s
+		}
+	}
+	if d.child(rec, "cf") > 0 {
+		return CloudFront
+	}
+	return ""
+}
+
+// contextMark recognises WebSocket messages and authorizers.
+func contextMark(d *document) Source {
+	switch {
+	case d.child(d.child(0, "requestContext"), "connectionId") > 0 && d.child(0, "methodArn") < 0:
+		return WebSocket
+	case d.child(0, "methodArn") > 0 || d.child(0, "routeArn") > 0 || d.child(0, "authorizationToken") > 0:
+		return Authorizer
+	}
+	return ""
+}
+
+// streamMark recognises batches that are marked at the top.
+func streamMark(d *document) Source {
+	src := d.text(d.child(0, "eventSource"))
+	switch {
+	case d.child(0, "awslogs") > 0:
+		return CWLogs
+	case d.child(0, "deliveryStreamArn") > 0:
+		return Firehose
+	case src == "aws:kafka" || src == "SelfManagedKafka":
+		return Kafka
+	case src == "aws:mq" || src == "aws:rmq":
+		return MQ
+	}
+	return ""
+}
+
+// serviceMark recognises services that wait for a reply of their own shape.
+func serviceMark(d *document) Source {
+	switch {
+	case d.child(0, "detail-type") > 0 && d.child(0, "source") > 0:
+		return EventBridge
+	case d.child(0, "triggerSource") > 0 && d.child(0, "userPoolId") > 0, d.child(0, "datasetRecords") > 0:
+		return Cognito
+	case d.child(0, "arguments") > 0 && (d.child(0, "info") > 0 || d.child(0, "identity") > 0 || d.child(0, "fieldName") > 0):
+		return AppSync
+	case d.child(0, "bot") > 0 && (d.child(0, "currentIntent") > 0 || d.child(0, "sessionState") > 0):
+		return Lex
+	}
+	return ""
+}
+
+// controlMark recognises the control plane.
+func controlMark(d *document) Source {
+	switch {
+	case d.child(0, "ResponseURL") > 0 && d.child(0, "StackId") > 0:
+		return CloudFormation
+	case d.child(0, "CodePipeline.job") > 0:
+		return CodePipeline
+	case d.child(0, "configRuleArn") > 0 || d.child(0, "configRuleName") > 0:
+		return Config
 	}
 	return ""
 }

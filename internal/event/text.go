@@ -3,8 +3,13 @@ package event
 import "unicode/utf8"
 
 // minRun is the shortest run of printable bytes that counts as text inside
-// binary content. Shorter ones are noise: every picture has thousands.
-const minRun = 8
+// binary content. Shorter ones are noise: every picture has thousands. Small
+// content has few of them, and may be the fields of a binary protocol.
+const (
+	minRun      = 8
+	minRunSmall = 4
+	smallBinary = 4 << 10
+)
 
 // plainText reports whether a value is text as it is: valid UTF-8 without NUL
 // and without the control bytes that only binary formats use.
@@ -25,7 +30,7 @@ func plainUnicode(s string) bool {
 			if c == 0 {
 				return false
 			}
-			if c < 0x20 && c != '\t' && c != '\n' && c != '\r' {
+			if !printable(c) {
 				control++
 			}
 			i++
@@ -40,7 +45,8 @@ func plainUnicode(s string) bool {
 	return control*16 <= len(s)
 }
 
-// opaque makes leaves of content that no decoder took. Text is one leaf.
+// opaque makes leaves of bytes that no decoder took: bodies and files. (A string
+// of a JSON document is text by its nature, and a leaf whole.) Text is one leaf.
 // Content that is mostly text is one leaf as well: a NUL or a broken rune in it
 // is how an attack would hide. Binary content is inspected as the runs of text
 // in it, as the tool strings shows them; the bytes between are counted in
@@ -50,7 +56,10 @@ func (d *decoder) opaque(val string, at leafAt) {
 		d.addText(val, at)
 		return
 	}
-	start := -1
+	start, shortest, before := -1, minRun, len(d.ev.Leaves)
+	if len(val) <= smallBinary {
+		shortest = minRunSmall
+	}
 	d.ev.Binary += len(val)
 	for i := 0; i <= len(val); i++ {
 		if i < len(val) && printable(val[i]) {
@@ -59,11 +68,19 @@ func (d *decoder) opaque(val string, at leafAt) {
 			}
 			continue
 		}
-		if start >= 0 && i-start >= minRun {
+		if start >= 0 && i-start >= shortest {
+			if !d.room() {
+				d.addText(val[start:], at)
+				d.ev.Binary -= len(val) - start
+				return
+			}
 			d.addText(val[start:i], at)
 			d.ev.Binary -= i - start
 		}
 		start = -1
+	}
+	if len(d.ev.Leaves) == before {
+		d.addText("", at) // the name counts
 	}
 }
 
@@ -86,4 +103,6 @@ func mostlyText(s string) bool {
 	return (odd+high)*8 < len(s)
 }
 
-func printable(c byte) bool { return c >= 0x20 && c < 0x7f || c == '\t' || c == '\n' || c == '\r' }
+// printable includes vertical tab and form feed, which are white space to SQL
+// and JavaScript: they must not cut an attack into runs that are too short.
+func printable(c byte) bool { return c >= 0x20 && c < 0x7f || c >= '\t' && c <= '\r' }

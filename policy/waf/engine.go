@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 
@@ -75,14 +76,14 @@ func compileScreen(text string, paranoia int) (*screen.Program, error) {
 
 // Inspect looks for attacks in an event. ctx bounds the time: chunks of the
 // event that it leaves no time for are named in the result. The error is our
-// own fault, never the event's.
+// own fault, never the event's; what had been found before it is in the result.
 func (e *Engine) Inspect(ctx context.Context, ev *event.Event) (verdict.Inspection, error) {
 	if e.set == rules.CRSOnly {
-		return e.inspectStock(ev)
+		return e.inspectStock(ctx, ev)
 	}
 	res := verdict.Inspection{Scores: make([]int, max(1, ev.Records))}
-	for _, c := range chunks(ev) {
-		found, err := e.withinTime(ctx, ev, &c)
+	for c := range chunks(ev) {
+		found, err := e.withinTime(ctx, ev, c)
 		if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 			res.Limits = append(res.Limits, "time")
 			break
@@ -90,7 +91,8 @@ func (e *Engine) Inspect(ctx context.Context, ev *event.Event) (verdict.Inspecti
 		if err != nil {
 			return res, err
 		}
-		res.Findings = append(res.Findings, found.findings...)
+		more := found.findings[:min(len(found.findings), maxFindings-len(res.Findings))]
+		res.Findings = append(res.Findings, more...)
 		res.Scores[c.scoreIndex()] += found.score
 	}
 	return res, nil
@@ -113,7 +115,7 @@ func (e *Engine) withinTime(ctx context.Context, ev *event.Event, c *chunk) (chu
 		return chunkFindings{}, err
 	}
 	if _, limited := ctx.Deadline(); !limited || c.size < slowChunk {
-		return e.inspectChunk(ev, c)
+		return e.inspectChunk(ctx, ev, c)
 	}
 	if e.late.Load() >= mostLate {
 		return chunkFindings{}, context.DeadlineExceeded
@@ -123,27 +125,34 @@ func (e *Engine) withinTime(ctx context.Context, ev *event.Event, c *chunk) (chu
 		err error
 	}
 	done := make(chan outcome, 1)
-	e.late.Add(1)
 	go func() {
-		defer e.late.Add(-1)
-		defer func() {
-			if v := recover(); v != nil {
-				done <- outcome{err: fmt.Errorf("panic: %v", v)}
-			}
-		}()
-		found, err := e.inspectChunk(ev, c)
+		found, err := e.inspectChunk(ctx, ev, c)
 		done <- outcome{found, err}
 	}()
 	select {
 	case o := <-done:
 		return o.chunkFindings, o.err
 	case <-ctx.Done():
-		return chunkFindings{}, ctx.Err()
 	}
+	// Only what has been given up on counts: an environment that runs many
+	// invocations at once evaluates many chunks at once.
+	e.late.Add(1)
+	go func() {
+		<-done
+		e.late.Add(-1)
+	}()
+	return chunkFindings{}, ctx.Err()
 }
 
 // inspectChunk screens one chunk and gives it to Coraza if anything can match.
-func (e *Engine) inspectChunk(ev *event.Event, c *chunk) (found chunkFindings, err error) {
+// A panic is its error: findings of earlier chunks must not be lost with it, or
+// an attack could hide in front of whatever makes the engine fall over.
+func (e *Engine) inspectChunk(ctx context.Context, ev *event.Event, c *chunk) (found chunkFindings, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			found, err = chunkFindings{}, verdict.Panic(v, debug.Stack())
+		}
+	}()
 	var narrow [][2]int
 	if e.program != nil {
 		s := e.scratch.Get().(*screen.Scratch)
@@ -161,7 +170,7 @@ func (e *Engine) inspectChunk(ev *event.Event, c *chunk) (found chunkFindings, e
 	if err != nil || m.score == 0 {
 		return found, err
 	}
-	return chunkFindings{findings: e.findings(ev, c, m), score: m.score}, nil
+	return chunkFindings{findings: e.findings(ctx, ev, c, m), score: m.score}, nil
 }
 
 // headless are the rules that have no object in an event that is not an HTTP

@@ -1,6 +1,7 @@
 package waf
 
 import (
+	"context"
 	"strings"
 
 	"github.com/corazawaf/coraza/v3/types"
@@ -10,23 +11,35 @@ import (
 	"github.com/merlon-security/merlon/internal/verdict"
 )
 
+// maxFindings bounds the findings of one event. The scores of the others count
+// all the same; only exceptions and reports know nothing of them.
+const maxFindings = 1000
+
 // findings turns the matches of a transaction into findings with their place in
-// the event. A rule that matches several values gives a finding for each, as
-// each adds to the score.
-func (e *Engine) findings(ev *event.Event, c *chunk, m matches) []verdict.Finding {
-	var out []verdict.Finding
+// the event: one for each value that the rule is about. Their scores add up to
+// what the transaction scored, or to more where a chain had several starters for
+// one end.
+func (e *Engine) findings(ctx context.Context, ev *event.Event, c *chunk, m matches) (out []verdict.Finding) {
+	s := search{e: e, ctx: ctx, ev: ev, c: c}
 	for _, mr := range m.rules {
 		meta := mr.Rule()
 		per := severityScores[meta.Severity()]
 		if !scores(meta) || per == 0 {
 			continue
 		}
-		for _, md := range starters(mr) {
+		starters, ends := ofChain(mr)
+		for i, md := range starters {
+			if len(out) >= maxFindings {
+				return out
+			}
 			f := verdict.Finding{
 				RuleID: meta.ID(), Engine: "waf", Message: e.info[meta.ID()].message, Severity: meta.Severity().String(), Score: per,
 				Phase: int(meta.Phase()), Tags: meta.Tags(), Operator: e.info[meta.ID()].operator, Record: int(c.record),
 			}
-			e.locate(&f, ev, c, md, meta.ID())
+			if i == 0 && ends > len(starters) {
+				f.Score += per * (ends - len(starters))
+			}
+			s.locate(&f, md, meta.ID())
 			out = append(out, f)
 		}
 	}
@@ -40,38 +53,45 @@ func scores(r types.RuleMetadata) bool {
 	return id >= 911000 && id < 949000 || id >= 9_100_000
 }
 
-// starters are the matches of the first member of a chain: the values that the
-// rule is about.
-func starters(mr types.MatchedRule) []types.MatchData {
-	var out []types.MatchData
+// ofChain returns the matches of the first member of a chain, which are the
+// values that the rule is about, and the number of matches of its last member,
+// which is how often the rule added its score (CRS sets it there).
+func ofChain(mr types.MatchedRule) (starters []types.MatchData, ends int) {
+	last := 0
 	for _, md := range mr.MatchedDatas() {
 		if md.ChainLevel() == 0 {
-			out = append(out, md)
+			starters = append(starters, md)
+		}
+		if md.ChainLevel() > last {
+			last, ends = md.ChainLevel(), 0
+		}
+		if md.ChainLevel() == last {
+			ends++
 		}
 	}
-	return out
+	return starters, ends
 }
 
 // locate finds the leaf that a match is about.
-func (e *Engine) locate(f *verdict.Finding, ev *event.Event, c *chunk, md types.MatchData, rule int) {
+func (s *search) locate(f *verdict.Finding, md types.MatchData, rule int) {
 	f.Name, f.Value = md.Key(), md.Value()
 	var found []*event.Leaf
 	switch v := md.Variable(); v {
 	case variables.Args, variables.ArgsPost, variables.ArgsGet, variables.ArgsPath:
-		found = e.argument(ev, c, md, rule, false)
+		found = s.argument(md, rule, false)
 	case variables.ArgsNames, variables.ArgsGetNames, variables.ArgsPostNames:
 		f.IsName = true
 		f.Name = md.Value()
-		found = e.argument(ev, c, md, rule, true)
+		found = s.argument(md, rule, true)
 	case variables.RequestHeaders, variables.RequestHeadersNames:
 		f.Place, f.IsName = verdict.PlaceHeader, v == variables.RequestHeadersNames
-		found = leaves(ev, verdict.PlaceHeader, md.Key())
+		found = leaves(s.ev, verdict.PlaceHeader, md.Key())
 	case variables.RequestCookies, variables.RequestCookiesNames:
 		f.Place, f.IsName = verdict.PlaceCookie, v == variables.RequestCookiesNames
-		found = leaves(ev, verdict.PlaceCookie, md.Key())
+		found = leaves(s.ev, verdict.PlaceCookie, md.Key())
 	case variables.RequestFilename, variables.RequestBasename:
 		f.Place = verdict.PlacePath
-		found = leaves(ev, verdict.PlacePath, "")
+		found = leaves(s.ev, verdict.PlacePath, "")
 	case variables.RequestMethod:
 		f.Place = verdict.PlaceMethod
 	default:
@@ -83,11 +103,14 @@ func (e *Engine) locate(f *verdict.Finding, ev *event.Event, c *chunk, md types.
 	}
 	l := found[0]
 	f.Place, f.Name = l.Place, l.Name
-	f.Path = ev.Path(l)
-	if !f.IsName && l.Value != "" {
-		f.Value = l.Value
+	f.Path = s.ev.Path(l)
+	if f.IsName {
+		f.Path = s.ev.KeyPath(l)
 	}
 	f.Ambiguous = len(found) > 1
+	if !f.IsName && !f.Ambiguous && l.Value != "" {
+		f.Value = l.Value
+	}
 }
 
 func leaves(ev *event.Event, place verdict.Place, name string) []*event.Leaf {

@@ -1,6 +1,8 @@
 package waf
 
 import (
+	"iter"
+
 	"github.com/merlon-security/merlon/internal/event"
 	"github.com/merlon-security/merlon/internal/verdict"
 	"github.com/merlon-security/merlon/policy/screen"
@@ -27,37 +29,40 @@ type chunk struct {
 
 func (c *chunk) scoreIndex() int { return int(max(0, c.record)) }
 
-// chunks maps an event to transactions.
-func chunks(ev *event.Event) []chunk {
-	var out []chunk
-	c := chunk{record: -1}
-	if ev.HTTP != nil {
-		c.head(ev)
-	}
-	for i := range ev.Leaves {
-		l := &ev.Leaves[i]
-		if !asArgument(l) {
-			continue
+// chunks maps an event to transactions, one at a time: an event of a hundred
+// thousand leaves need not be held twice.
+func chunks(ev *event.Event) iter.Seq[*chunk] {
+	return func(yield func(*chunk) bool) {
+		c := &chunk{record: -1}
+		if ev.HTTP != nil {
+			c.head(ev)
 		}
-		full := len(c.args) >= chunkLeaves || c.size+len(l.Value) > chunkBytes && len(c.args) > 0
-		if full || l.Record != c.record && (len(c.args) > 0 || c.in.HasHead) {
-			out = append(out, c)
-			c = chunk{record: l.Record}
+		for i := range ev.Leaves {
+			l := &ev.Leaves[i]
+			if !asArgument(l) {
+				continue
+			}
+			full := len(c.args) >= chunkLeaves || c.size+len(l.Value)+len(l.Name) > chunkBytes && len(c.args) > 0
+			if full || l.Record != c.record && (len(c.args) > 0 || c.in.HasHead) {
+				if !yield(c) {
+					return
+				}
+				c = &chunk{record: l.Record}
+			}
+			c.record = l.Record
+			c.add(l, int32(i))
 		}
-		c.record = l.Record
-		c.add(l, int32(i))
+		if len(c.args) > 0 || c.in.HasHead {
+			yield(c)
+		}
 	}
-	if len(c.args) > 0 || c.in.HasHead {
-		out = append(out, c)
-	}
-	return out
 }
 
 // asArgument reports whether a leaf is fed as an argument. The head of the
 // request brings the others in its own way.
 func asArgument(l *event.Leaf) bool {
 	switch l.Place {
-	case verdict.PlaceHeader, verdict.PlaceCookie, verdict.PlacePath, verdict.PlaceMethod, verdict.PlaceTarget:
+	case verdict.PlaceHeader, verdict.PlaceCookie, verdict.PlaceMethod, verdict.PlaceTarget:
 		return false
 	}
 	return !l.InTarget
@@ -67,10 +72,12 @@ func (c *chunk) head(ev *event.Event) {
 	c.in.HasHead = true
 	c.in.Method, c.in.URI, c.in.Protocol = ev.HTTP.Method, ev.HTTP.Target, ev.HTTP.Protocol
 	c.in.RemoteAddr = ev.Caller.IP
+	c.size += len(c.in.URI)
 	for i := range ev.Leaves {
 		if l := &ev.Leaves[i]; l.Place == verdict.PlaceHeader {
 			c.in.Headers = append(c.in.Headers, screen.Header{Name: l.Name, Value: l.Value})
 			c.headers = append(c.headers, int32(i))
+			c.size += len(l.Name) + len(l.Value)
 		}
 	}
 }

@@ -1,6 +1,8 @@
 package waf
 
 import (
+	"context"
+	"slices"
 	"strings"
 
 	"github.com/corazawaf/coraza/v3/types"
@@ -10,64 +12,92 @@ import (
 	"github.com/merlon-security/merlon/policy/screen"
 )
 
-// mostCandidates bounds the leaves of one name that are tried one by one.
-const mostCandidates = 32
+// mostCandidates bounds the leaves of one name that are tried one by one, and
+// mostTries the transactions spent on one chunk for it: an attacker chooses how
+// many leaves share a name, and each try costs as much as a small request.
+const (
+	mostCandidates = 32
+	mostTries      = 64
+)
+
+// search finds the leaves that the matches of one chunk are about.
+type search struct {
+	e     *Engine
+	ctx   context.Context //nolint:containedctx // lives as long as one call
+	ev    *event.Event
+	c     *chunk
+	tries int
+	known map[tried][]types.MatchedRule
+}
+
+// tried is one leaf put to one rule.
+type tried struct {
+	rule int
+	leaf *event.Leaf
+}
 
 // argument returns the leaves that a match on an argument may be about. Coraza
 // reports the argument's name and its transformed value; where several leaves
 // share the name, each is put to the same rule alone. An exception for
 // orders[0].comment must not excuse customer.comment.
-func (e *Engine) argument(ev *event.Event, c *chunk, md types.MatchData, rule int, name bool) []*event.Leaf {
+func (s *search) argument(md types.MatchData, rule int, name bool) []*event.Leaf {
 	key := md.Key()
 	var found []*event.Leaf
-	seen := map[string]bool{}
 	consider := func(l *event.Leaf) {
-		if !strings.EqualFold(l.Name, key) || !name && (l.NameOnly || seen[l.Value]) || name && seen[""] {
-			return
+		if strings.EqualFold(l.Name, key) && (name || !l.NameOnly) {
+			found = append(found, l)
 		}
-		if name {
-			seen[""] = true
-		} else {
-			seen[l.Value] = true
-		}
-		found = append(found, l)
 	}
-	for _, i := range c.args {
-		consider(&ev.Leaves[i])
+	for _, i := range s.c.args {
+		consider(&s.ev.Leaves[i])
 	}
-	if c.in.HasHead {
-		for i := range ev.Leaves {
-			if l := &ev.Leaves[i]; l.InTarget && l.Place == verdict.PlaceQuery {
+	if s.c.in.HasHead {
+		for i := range s.ev.Leaves {
+			if l := &s.ev.Leaves[i]; l.InTarget && l.Place == verdict.PlaceQuery {
 				consider(l)
 			}
 		}
 	}
-	if len(found) <= 1 || name {
+	if name {
+		return s.keys(found)
+	}
+	if len(found) <= 1 {
 		return found
 	}
-	return e.tryEach(found, md, rule)
+	return s.tryEach(found, md, rule)
+}
+
+// keys keeps one leaf of each key: the elements of an array share theirs, which
+// is the array's.
+func (s *search) keys(found []*event.Leaf) []*event.Leaf {
+	if len(found) > mostCandidates {
+		return found
+	}
+	var kept []*event.Leaf
+	var paths []verdict.Path
+	for _, l := range found {
+		p := s.ev.KeyPath(l)
+		if !slices.ContainsFunc(paths, func(q verdict.Path) bool { return slices.Equal(p, q) }) {
+			kept, paths = append(kept, l), append(paths, p)
+		}
+	}
+	return kept
 }
 
 // tryEach keeps the leaves that the rule matches on their own with the same
 // transformed value. A chain that needs several arguments matches none alone;
 // then all stay.
-func (e *Engine) tryEach(all []*event.Leaf, md types.MatchData, rule int) []*event.Leaf {
+func (s *search) tryEach(all []*event.Leaf, md types.MatchData, rule int) []*event.Leaf {
 	if len(all) > mostCandidates {
 		return all
 	}
-	only := [][2]int{{910000, rule - 1}, {rule + 1, 948999}}
 	var kept []*event.Leaf
 	for _, l := range all {
-		origin := screen.Post
-		if l.Place == verdict.PlaceQuery {
-			origin = screen.Query
-		}
-		in := screen.Input{Args: []screen.Arg{{Name: l.Name, Value: l.Value, Origin: origin}}}
-		m, err := e.run(&in, only)
-		if err != nil {
+		matched, ok := s.try(l, rule)
+		if !ok {
 			return all
 		}
-		for _, mr := range m.rules {
+		for _, mr := range matched {
 			if mr.Rule().ID() == rule && hasValue(mr, md.Value()) {
 				kept = append(kept, l)
 				break
@@ -78,6 +108,31 @@ func (e *Engine) tryEach(all []*event.Leaf, md types.MatchData, rule int) []*eve
 		return all
 	}
 	return kept
+}
+
+// try puts one leaf alone to one rule; ok is false if that cannot be had.
+func (s *search) try(l *event.Leaf, rule int) (matched []types.MatchedRule, ok bool) {
+	t := tried{rule, l}
+	if m, done := s.known[t]; done {
+		return m, true
+	}
+	if s.tries++; s.tries > mostTries || s.ctx.Err() != nil {
+		return nil, false
+	}
+	origin := screen.Post
+	if l.Place == verdict.PlaceQuery {
+		origin = screen.Query
+	}
+	in := screen.Input{Args: []screen.Arg{{Name: l.Name, Value: l.Value, Origin: origin}}}
+	m, err := s.e.run(&in, [][2]int{{910000, rule - 1}, {rule + 1, 948999}})
+	if err != nil {
+		return nil, false
+	}
+	if s.known == nil {
+		s.known = map[tried][]types.MatchedRule{}
+	}
+	s.known[t] = m.rules
+	return m.rules, true
 }
 
 func hasValue(mr types.MatchedRule, value string) bool {

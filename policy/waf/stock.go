@@ -1,6 +1,7 @@
 package waf
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/merlon-security/merlon/internal/event"
@@ -9,7 +10,7 @@ import (
 
 // inspectStock runs the rule set as its authors configure it, with Coraza's own
 // body processors, on the request that an HTTP event describes.
-func (e *Engine) inspectStock(ev *event.Event) (res verdict.Inspection, err error) {
+func (e *Engine) inspectStock(ctx context.Context, ev *event.Event) (res verdict.Inspection, err error) {
 	res.Scores = make([]int, 1)
 	if ev.HTTP == nil {
 		return res, nil
@@ -44,6 +45,6 @@ func (e *Engine) inspectStock(ev *event.Event) (res verdict.Inspection, err erro
 			c.add(&ev.Leaves[i], int32(i))
 		}
 	}
-	res.Findings = e.findings(ev, &c, m)
+	res.Findings = e.findings(ctx, ev, &c, m)
 	return res, nil
 }

@@ -1,0 +1,166 @@
+package event
+
+import (
+	"bytes"
+	"compress/flate"
+	"compress/gzip"
+	"compress/zlib"
+	"io"
+	"slices"
+	"strings"
+	"unicode/utf16"
+)
+
+// maxCodings bounds stacked content codings: nobody compresses five times.
+const maxCodings = 4
+
+// codings splits a Content-Encoding into codings, the outermost first.
+func codings(encoding string) []string {
+	cs := strings.Split(strings.ToLower(encoding), ",")
+	for i := range cs {
+		cs[i] = strings.TrimSpace(cs[i])
+	}
+	slices.Reverse(cs)
+	return slices.DeleteFunc(cs, func(c string) bool { return c == "" || c == "identity" })
+}
+
+func identity(encoding string) bool { return len(codings(encoding)) == 0 }
+
+// decodable reports whether inflate undoes an encoding.
+func decodable(encoding string) bool {
+	for _, c := range codings(encoding) {
+		if c != "gzip" && c != "x-gzip" && c != "deflate" {
+			return false
+		}
+	}
+	return true
+}
+
+func isGzip(s string) bool { return strings.HasPrefix(s, "\x1f\x8b\x08") }
+
+// inflate undoes a content coding within the limits. What came out of a broken
+// or oversized stream is inspected, and the limit is named. A coding that is
+// not known leaves the bytes as they are.
+func (d *decoder) inflate(val, encoding string, at leafAt) string {
+	for i, c := range codings(encoding) {
+		out, ok := d.inflateOne(val, c)
+		if !ok || i == maxCodings {
+			d.limit("encoding")
+			if out == "" {
+				return val
+			}
+			d.opaque(val, at)
+			return out
+		}
+		val = out
+	}
+	return val
+}
+
+// inflateOne undoes one coding. ok is false if the stream is broken or of
+// another coding; what came out before the flaw is returned all the same.
+func (d *decoder) inflateOne(val, coding string) (out string, ok bool) {
+	var r io.Reader
+	var err error
+	switch coding {
+	case "gzip", "x-gzip":
+		r, err = gzip.NewReader(strings.NewReader(val))
+	case "deflate":
+		if r, err = zlib.NewReader(strings.NewReader(val)); err != nil {
+			r, err = flate.NewReader(strings.NewReader(val)), nil
+		}
+	default:
+		return "", false
+	}
+	if err != nil {
+		return "", false
+	}
+	var b bytes.Buffer
+	left := max(0, d.lim.Decoded-d.decoded)
+	n, err := io.Copy(&b, io.LimitReader(r, int64(left)+1))
+	if n > int64(left) {
+		d.limit("decoded")
+		b.Truncate(left)
+		err = nil
+	}
+	d.decoded += b.Len()
+	return b.String(), err == nil
+}
+
+// fromWide transcodes text that is plainly UTF-16 or UTF-32: with a byte order
+// mark, with zeros around its first byte as JSON would have them, or with
+// zeros all over. Python's json.loads takes such bytes (json.detect_encoding).
+func fromWide(s string) string {
+	width, big := wide(s)
+	switch width {
+	case 2:
+		u := make([]uint16, len(s)/2)
+		for i := range u {
+			u[i] = uint16(unit(s[2*i:2*i+2], big))
+		}
+		return strings.TrimPrefix(string(utf16.Decode(u)), "\ufeff")
+	case 4:
+		u := make([]rune, len(s)/4)
+		for i := range u {
+			u[i] = rune(unit(s[4*i:4*i+4], big))
+		}
+		return strings.TrimPrefix(string(u), "\ufeff")
+	}
+	return s
+}
+
+func unit(s string, big bool) (v uint32) {
+	for i := range len(s) {
+		if big {
+			v = v<<8 | uint32(s[i])
+		} else {
+			v |= uint32(s[i]) << (8 * i)
+		}
+	}
+	return v
+}
+
+// wide returns the bytes per unit and their order, 0 if s is not wide text.
+func wide(s string) (width int, big bool) {
+	if len(s) < 4 {
+		return 0, false
+	}
+	starts := func(c byte) bool { return strings.IndexByte("{[\" \t\r\n", c) >= 0 }
+	switch {
+	case strings.HasPrefix(s, "\xff\xfe\x00\x00"):
+		return 4, false
+	case strings.HasPrefix(s, "\x00\x00\xfe\xff"):
+		return 4, true
+	case strings.HasPrefix(s, "\xff\xfe"):
+		return 2, false
+	case strings.HasPrefix(s, "\xfe\xff"):
+		return 2, true
+	case starts(s[0]) && s[1:4] == "\x00\x00\x00":
+		return 4, false
+	case s[:3] == "\x00\x00\x00" && starts(s[3]):
+		return 4, true
+	case starts(s[0]) && s[1] == 0:
+		return 2, false
+	case s[0] == 0 && starts(s[1]):
+		return 2, true
+	}
+	return zeros(s)
+}
+
+// zeros finds UTF-16 by the zero bytes of ASCII text in it.
+func zeros(s string) (width int, big bool) {
+	if len(s)%2 != 0 || strings.IndexByte(s[:min(len(s), 64)], 0) < 0 {
+		return 0, false
+	}
+	zero := [2]int{}
+	for i := range len(s) {
+		if s[i] == 0 {
+			zero[i&1]++
+		}
+	}
+	even, odd := zero[0]*5 > len(s)*2, zero[1]*5 > len(s)*2
+	if even == odd {
+		return 0, false
+	}
+	return 2, even
+}
