@@ -67,10 +67,10 @@ func (s *streamReply) Write(p []byte) (int, error) {
 	if s.prelude {
 		s.pending = append(s.pending, p...)
 		at := bytes.Index(s.pending, preludeEnd)
+		if at > maxPrelude || at < 0 && len(s.pending) >= maxPrelude+len(preludeEnd) {
+			return 0, fmt.Errorf("prelude over %d bytes", maxPrelude)
+		}
 		if at < 0 {
-			if len(s.pending) > maxPrelude {
-				return 0, fmt.Errorf("prelude over %d bytes", maxPrelude)
-			}
 			return n, nil
 		}
 		if err := s.open(s.pending[:at]); err != nil {
