@@ -23,7 +23,7 @@ const managedInstances = "lambda-managed-instances"
 func (x *extension) newRelay() (*proxy.Relay, error) {
 	opts := proxy.Options{
 		Upstream:   x.upstream(),
-		Observer:   observer{x.log},
+		Observer:   newObserver(x.log),
 		Control:    server.Handler(hello.DeriveKey(x.raw, x.cfg.Listen), x.presence.onHello),
 		Concurrent: x.environ["AWS_LAMBDA_INITIALIZATION_TYPE"] == managedInstances,
 	}
@@ -63,10 +63,23 @@ func (c *counted) Inspect(ctx context.Context, inv *proxy.Invocation) proxy.Outc
 }
 
 // observer logs what the relay saw. The level follows blame: what a client of
-// ours did wrong is a warning, a fault of the relay's own is an error.
-type observer struct{ log *zap.Logger }
+// ours did wrong is a warning, a fault of the relay's own is an error. Kinds
+// that code inside the function can provoke at will are thinned out.
+type observer struct {
+	log    *zap.Logger
+	counts *[32]atomic.Uint64 // by kind
+}
+
+func newObserver(log *zap.Logger) observer { return observer{log: log, counts: new([32]atomic.Uint64)} }
+
+// inFull is how many events of a kind are logged before they are thinned out.
+const inFull = 16
 
 func (o observer) Observe(e proxy.Event) {
+	n := o.counts[int(e.Kind)%len(o.counts)].Add(1)
+	if n > inFull && n&(n-1) != 0 { // then only the 32nd, 64th, 128th …
+		return
+	}
 	log := o.log.Warn
 	switch e.Kind {
 	case proxy.InspectorPanic, proxy.RelayFault:
@@ -74,5 +87,6 @@ func (o observer) Observe(e proxy.Event) {
 	case proxy.EventHeld, proxy.HeldDelivered:
 		log = o.log.Info
 	}
-	log("relay", zap.Stringer("event", e.Kind), zap.String("requestId", e.RequestID), zap.Int("status", e.Status), zap.Error(e.Err))
+	log("relay", zap.Stringer("event", e.Kind), zap.String("requestId", e.RequestID), zap.Int("status", e.Status),
+		zap.Uint64("count", n), zap.Error(e.Err), zap.ByteString("stack", e.Stack))
 }
