@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/lexer"
+	"github.com/goccy/go-yaml/token"
 
 	"github.com/merlon-security/merlon/internal/event"
 	"github.com/merlon-security/merlon/internal/verdict"
@@ -62,11 +64,57 @@ func Parse(data []byte) (*File, error) {
 	if len(data) > maxFile {
 		return nil, fmt.Errorf("policy file has %d bytes: at most %d are read", len(data), maxFile)
 	}
+	if err := plainYAML(data); err != nil {
+		return nil, fmt.Errorf("policy file: %w", err)
+	}
 	var f File
 	if err := yaml.UnmarshalWithOptions(data, &f, yaml.Strict(), yaml.DisallowUnknownField()); err != nil {
 		return nil, fmt.Errorf("policy file: %s", strings.TrimSpace(yaml.FormatError(err, false, false)))
 	}
-	return &f, f.check()
+	// A zero that is written is a mistake, one that is absent is none.
+	var given struct{ Threshold, Paranoia *int }
+	if err := yaml.Unmarshal(data, &given); err != nil {
+		return nil, fmt.Errorf("policy file: %w", err)
+	}
+	err := f.check()
+	for name, n := range map[string]*int{"threshold": given.Threshold, "paranoia": given.Paranoia} {
+		if n != nil && *n == 0 {
+			err = errors.Join(err, fmt.Errorf("%s: 0: want at least 1", name))
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &f, nil
+}
+
+// plainYAML refuses what a reviewer may read differently from us: a second
+// document, which would be ignored, and anchors, aliases, merge keys and tags,
+// with which a line says something elsewhere. Ten aliases of ten aliases are
+// also how a short file becomes a long one.
+func plainYAML(data []byte) error {
+	documents := 0
+	for _, t := range lexer.Tokenize(string(data)) {
+		what := ""
+		switch t.Type {
+		case token.AnchorType:
+			what = "anchors"
+		case token.AliasType:
+			what = "aliases"
+		case token.MergeKeyType:
+			what = "merge keys"
+		case token.TagType:
+			what = "tags"
+		case token.DocumentHeaderType:
+			if documents++; documents > 1 || t.Prev != nil && t.Prev.Type != token.CommentType && t.Prev.Type != token.DocumentHeaderType {
+				what = "several documents"
+			}
+		}
+		if what != "" {
+			return fmt.Errorf("[%d:%d] %s are not allowed", t.Position.Line, t.Position.Column, what)
+		}
+	}
+	return nil
 }
 
 func (f *File) check() error {

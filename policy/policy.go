@@ -5,6 +5,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"time"
 
@@ -41,11 +42,16 @@ type Evidence struct {
 	// Refusable is false where a refusal cannot be made without losing data or
 	// stalling the source; such an event is reported and delivered.
 	Refusable bool
-	Now       time.Time
+	// Retried is true where the source delivers an event again that failed. For
+	// our own fault that is a refusal without loss, even of a batch.
+	Retried bool
+	Now     time.Time
 }
 
-// Decide establishes: v.Action != Undecided, v.Reason == EngineFault iff the
-// evidence holds a fault, and v.Action == ActionBlock only if v.Mode == Block.
+// Decide establishes: v.Action != Undecided; v.Reason == EngineFault iff the
+// evidence holds a fault; v.Action == ActionBlock only if v.Mode == Block and the
+// event can be refused or, for a fault, will be retried; in mode off nothing is
+// decided but the fault. A fault never excuses what was found in spite of it.
 func (p *Policy) Decide(e Evidence) verdict.Verdict {
 	v := verdict.Verdict{
 		Mode: p.modeFor(e), Threshold: p.Threshold, Limits: e.Limits, Skipped: e.Skipped, Fault: e.Fault,
@@ -54,12 +60,9 @@ func (p *Policy) Decide(e Evidence) verdict.Verdict {
 	excepted := p.weigh(&v, e)
 	switch {
 	case e.Fault != nil:
-		v.Reason, v.Message = verdict.EngineFault, "inspection failed: "+e.Fault.Error()
-		v.Severity = verdict.SeverityMedium
-		v.FailOpen = !p.FailClosed
-		if p.FailClosed {
-			v.WouldAction = verdict.ActionBlock
-		}
+		p.fault(&v, e)
+	case v.Mode == verdict.Off:
+		v.Reason, v.Message = verdict.NotInspected, "mode is off"
 	case v.Score >= p.Threshold:
 		v.Reason, v.WouldAction = verdict.RuleMatch, verdict.ActionBlock
 		v.Message = fmt.Sprintf("anomaly score %d reached the threshold %d: %s", v.Score, p.Threshold, heaviest(v.Findings))
@@ -86,13 +89,33 @@ func (p *Policy) Decide(e Evidence) verdict.Verdict {
 	return v
 }
 
+// fault decides about an inspection that failed. It may have found enough, or
+// met a limit, before it did: neither may be excused by whatever made us fail.
+func (p *Policy) fault(v *verdict.Verdict, e Evidence) {
+	v.Reason, v.Message = verdict.EngineFault, "inspection failed: "+e.Fault.Error()
+	v.Severity = verdict.SeverityMedium
+	if v.Mode == verdict.Off {
+		v.FailOpen = true
+		return
+	}
+	found := v.Score >= p.Threshold
+	if found {
+		v.Severity = verdict.SeverityHigh
+		v.Message += fmt.Sprintf("; before that, anomaly score %d reached the threshold %d", v.Score, p.Threshold)
+	}
+	v.FailOpen = !p.FailClosed && !found && (len(e.Limits) == 0 || p.PassLimits)
+	if !v.FailOpen {
+		v.WouldAction = verdict.ActionBlock
+	}
+}
+
 // act turns what block mode would do into what this mode does.
 func (p *Policy) act(v *verdict.Verdict, e Evidence) {
 	if v.WouldAction != verdict.ActionBlock {
 		return
 	}
 	switch {
-	case v.Mode == verdict.Block && e.Refusable:
+	case v.Mode == verdict.Block && (e.Refusable || e.Retried && e.Fault != nil && p.FailClosed):
 		v.Action = verdict.ActionBlock
 	case v.Mode == verdict.Block && v.Reason == verdict.RuleMatch:
 		v.Action, v.Reason = verdict.ActionMonitor, verdict.NotEnforced
@@ -110,22 +133,27 @@ func (p *Policy) modeFor(e Evidence) verdict.Mode {
 }
 
 // weigh sets the findings that count and the score: the highest over the
-// request or its records, without what exceptions cover.
+// request or its records, without what exceptions cover. The score of a record
+// never falls below what its remaining findings weigh, however the weights of
+// the excused ones were counted.
 func (p *Policy) weigh(v *verdict.Verdict, e Evidence) (excepted bool) {
-	scores := append([]int(nil), e.Scores...)
+	scores := slices.Clone(e.Scores)
+	remaining := make([]int, len(scores))
+	record := func(f *verdict.Finding) int { return min(max(0, f.Record), len(scores)-1) }
 	for i := range e.Findings {
 		f := &e.Findings[i]
-		if p.excepted(f, e) {
-			excepted = true
-			if r := max(0, f.Record); r < len(scores) {
-				scores[r] -= f.Score
-			}
-			continue
+		excused := p.excepted(f, e)
+		if excepted = excepted || excused; !excused {
+			v.Findings = append(v.Findings, *f)
 		}
-		v.Findings = append(v.Findings, *f)
+		if r := record(f); r >= 0 && excused {
+			scores[r] -= f.Score
+		} else if r >= 0 {
+			remaining[r] += f.Score
+		}
 	}
-	for _, s := range scores {
-		v.Score = max(v.Score, s)
+	for i := range scores {
+		v.Score = max(v.Score, min(e.Scores[i], max(scores[i], remaining[i])))
 	}
 	sort.SliceStable(v.Findings, func(i, j int) bool { return v.Findings[i].Score > v.Findings[j].Score })
 	return excepted

@@ -5,6 +5,7 @@
 package answer
 
 import (
+	"net/url"
 	"strings"
 
 	"github.com/merlon-security/merlon/internal/event"
@@ -31,21 +32,32 @@ type Reply struct {
 
 // Refusable reports whether an event can be refused without losing data,
 // stalling its source or hanging a deployment. Batches are not among them:
-// failing a batch for one bad record would take the good ones with it.
+// failing a batch for one bad record would take the good ones with it. An event
+// with the marks of several sources is: no service sent it.
 func Refusable(ev *event.Event) bool {
+	if ev.Mixed {
+		return true
+	}
 	switch ev.Source {
 	case event.RESTAPI, event.HTTPAPI, event.FunctionURL, event.ALB:
 		return !exempt(ev)
-	case event.WebSocket:
-		// The connection is gone; there is nobody to refuse.
-		return !ev.IsDisconnect()
-	case event.Cognito:
-		// Refusing these locks a user out for good, or after the deed is done.
-		return !ev.HasTrigger("PostConfirmation_", "PostAuthentication_", "TokenGeneration_")
 	case event.Authorizer, event.AppSync, event.Lex, event.Direct:
 		return true
 	case event.SNS, event.S3, event.EventBridge, event.SES, event.CodeCommit:
 		return ev.Records <= 1
+	case event.WebSocket, event.Cognito, event.CloudFormation, event.CodePipeline, event.Config, event.CWLogs:
+		return !exemptByShape(ev)
+	}
+	return false
+}
+
+// Retried reports whether the source of an event delivers it again after an
+// error, so that failing it for a fault of ours loses nothing.
+func Retried(ev *event.Event) bool {
+	switch ev.Source {
+	case event.SQS, event.Kinesis, event.DynamoDB, event.Kafka, event.MQ, event.Firehose, event.CWLogs,
+		event.SNS, event.S3, event.EventBridge, event.SES, event.CodeCommit:
+		return true
 	}
 	return false
 }
@@ -54,13 +66,49 @@ func Refusable(ev *event.Event) bool {
 // CORS preflights and health checks, which carry no body.
 func exempt(ev *event.Event) bool {
 	h := ev.HTTP
-	if h == nil || h.Body != "" {
+	if h == nil || h.HasBody {
 		return false
 	}
 	if h.Method == "OPTIONS" {
 		return ev.Header("origin") != "" && ev.Header("access-control-request-method") != ""
 	}
 	return ev.Source == event.ALB && strings.HasPrefix(ev.Header("user-agent"), "ELB-HealthChecker/")
+}
+
+// exemptByShape are events that are never refused, because the connection is
+// gone, a refusal would lock a user out for good, or a deployment would hang. A
+// caller who may invoke the function can write an event of this shape, so
+// anything beside the keys that the service sends ends the exemption.
+func exemptByShape(ev *event.Event) bool {
+	switch ev.Source {
+	case event.WebSocket:
+		return ev.IsDisconnect() && ev.Only("headers", "multiValueHeaders", "requestContext", "isBase64Encoded")
+	case event.Cognito:
+		return ev.HasTrigger("PostConfirmation_", "PostAuthentication_", "TokenGeneration_") &&
+			ev.Only("version", "triggerSource", "region", "userPoolId", "userName", "callerContext", "request", "response")
+	case event.CloudFormation:
+		return s3URL(ev.Text("ResponseURL")) && ev.Only("RequestType", "ServiceToken", "ResponseURL", "StackId", "RequestId",
+			"LogicalResourceId", "PhysicalResourceId", "ResourceType", "ResourceProperties", "OldResourceProperties", "ServiceTimeout")
+	case event.CodePipeline:
+		return ev.Only("CodePipeline.job")
+	case event.Config:
+		return ev.Only("version", "invokingEvent", "ruleParameters", "resultToken", "eventLeftScope", "executionRoleArn",
+			"configRuleArn", "configRuleName", "configRuleId", "accountId", "evaluationMode")
+	case event.CWLogs:
+		return ev.Only("awslogs") // logs hold attacks by their nature; removing them removes evidence
+	}
+	return false
+}
+
+// s3URL reports whether a custom resource would answer to S3, as all of them do.
+func s3URL(s string) bool {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "https" || u.User != nil {
+		return false
+	}
+	host := strings.TrimSuffix(u.Hostname(), ".cn")
+	return strings.HasSuffix(host, ".amazonaws.com") && (strings.Contains(host, ".s3.") || strings.Contains(host, ".s3-") ||
+		strings.HasPrefix(host, "s3.") || strings.HasPrefix(host, "s3-"))
 }
 
 // Refuse makes the refusal of an event. id is the verdict's, for the caller to

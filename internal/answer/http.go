@@ -21,7 +21,7 @@ func refuseHTTP(ev *event.Event, id string, s Settings) Reply {
 			Message   string `json:"message"`
 			RequestID string `json:"requestId"`
 			ID        string `json:"id"`
-		}{http.StatusText(s.Status), requestID(ev, id), id}))
+		}{statusText(s.Status), requestID(ev, id), id}))
 		headers = append(headers, event.Header{Name: "content-type", Value: "application/json"})
 	}
 	headers = append(headers, s.Headers...)
@@ -35,11 +35,19 @@ func refuseHTTP(ev *event.Event, id string, s Settings) Reply {
 		out["headers"] = single(headers)
 	}
 	if ev.Source == event.ALB {
-		out["statusDescription"] = fmt.Sprintf("%d %s", s.Status, http.StatusText(s.Status))
+		out["statusDescription"] = fmt.Sprintf("%d %s", s.Status, statusText(s.Status))
 	}
 	r := reply(out)
 	r.Status = s.Status
 	return r
+}
+
+// statusText names a status; an ALB refuses a description without a name.
+func statusText(status int) string {
+	if t := http.StatusText(status); t != "" {
+		return t
+	}
+	return "Refused"
 }
 
 // requestID is the front end's id for the request if it is fit to be repeated,

@@ -6,10 +6,9 @@ package guard
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"runtime/debug"
-	"strings"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -73,32 +72,51 @@ type Judgement struct {
 
 // Inspect implements proxy.Inspector.
 func (g *Guard) Inspect(ctx context.Context, inv *proxy.Invocation) proxy.Outcome {
+	if g.Policy.Mode == verdict.Off {
+		return proxy.Outcome{}
+	}
 	j := g.Judge(ctx, inv.Body, inv.Header, inv.Deadline)
 	cold := !g.warm.Swap(true)
 	out := proxy.Outcome{}
 	if j.Reply != nil {
 		out.Answer = outgoing(j.Reply)
 	}
-	if j.Verdict.Action != verdict.ActionAllow {
+	if worthALine(&j.Verdict) {
 		g.Reporter.Add(g.record(&j, inv, cold))
 	}
 	return out
+}
+
+// worthALine: what is delivered although we failed or left a part of it out is
+// reported like what is refused. Nothing unprotected is silent.
+func worthALine(v *verdict.Verdict) bool {
+	return v.Action != verdict.ActionAllow || v.Fault != nil || len(v.Limits) > 0
 }
 
 // Idle implements proxy.Inspector.
 func (g *Guard) Idle(ctx context.Context, until time.Time) { g.Reporter.Idle(ctx, until) }
 
 // Recovered implements proxy.Recoverer: a panic that got past Judge is a fault
-// like any other.
+// like any other. The event is decoded once more, so that a refusal has the shape
+// its caller expects.
 func (g *Guard) Recovered(_ context.Context, inv *proxy.Invocation, cause any) proxy.Outcome {
-	ev := &event.Event{Source: event.Direct}
-	j := Judgement{Event: ev, ID: verdict.NewID(g.Now())}
-	g.conclude(&j, verdict.Inspection{}, fmt.Errorf("panic: %v", cause))
+	fault := verdict.Panic(cause, debug.Stack())
+	j := Judgement{Event: g.decodeAgain(inv), ID: verdict.NewID(g.Now())}
+	g.conclude(&j, verdict.Inspection{}, fault)
 	g.Reporter.Add(g.record(&j, inv, !g.warm.Swap(true)))
 	if j.Reply == nil {
 		return proxy.Outcome{}
 	}
 	return proxy.Outcome{Answer: outgoing(j.Reply)}
+}
+
+func (g *Guard) decodeAgain(inv *proxy.Invocation) (ev *event.Event) {
+	defer func() {
+		if recover() != nil {
+			ev = &event.Event{Source: event.Direct}
+		}
+	}()
+	return event.Decode(inv.Body, inv.Header, g.Limits)
 }
 
 // Judge decodes an event, inspects it and decides. deadline is the
@@ -130,24 +148,11 @@ func (g *Guard) allowance(left time.Duration) time.Duration {
 func (g *Guard) look(ctx context.Context, j *Judgement, body []byte, header http.Header) (found verdict.Inspection, err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = fmt.Errorf("panic: %v at %s", v, site(debug.Stack()))
+			err = verdict.Panic(v, debug.Stack())
 		}
 	}()
 	j.Event = event.Decode(body, header, g.Limits)
 	return g.Engine.Inspect(ctx, j.Event)
-}
-
-// site names the function a panic came from: file and line, no values.
-func site(stack []byte) string {
-	lines := strings.Split(string(stack), "\n")
-	for i, l := range lines {
-		if strings.HasPrefix(l, "panic(") && i+3 < len(lines) {
-			where := strings.TrimSpace(lines[i+3])
-			where, _, _ = strings.Cut(where, " +0x")
-			return where[strings.LastIndexByte(where, '/')+1:]
-		}
-	}
-	return "unknown"
 }
 
 func (g *Guard) conclude(j *Judgement, found verdict.Inspection, fault error) {
@@ -157,8 +162,8 @@ func (g *Guard) conclude(j *Judgement, found verdict.Inspection, fault error) {
 	}
 	j.Verdict = g.Policy.Decide(policy.Evidence{
 		Source: j.Event.Source, Route: route, Findings: found.Findings, Scores: found.Scores,
-		Limits: append(found.Limits, j.Event.Limits...), Skipped: j.Event.Skipped,
-		Fault: fault, Refusable: answer.Refusable(j.Event), Now: g.Now(),
+		Limits: slices.Concat(found.Limits, j.Event.Limits), Skipped: j.Event.Skipped,
+		Fault: fault, Refusable: answer.Refusable(j.Event), Retried: answer.Retried(j.Event), Now: g.Now(),
 	})
 	if j.Verdict.Action == verdict.ActionBlock {
 		r := answer.Refuse(j.Event, j.ID, g.Answers)

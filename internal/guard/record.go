@@ -1,8 +1,6 @@
 package guard
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"strings"
 	"time"
 
@@ -29,7 +27,7 @@ func (g *Guard) record(j *Judgement, inv *proxy.Invocation, cold bool) verdict.R
 	rec.Account = accountOf(rec.Function.ARN)
 	rec.Function.Alias = qualifier(rec.Function.ARN, d.Function.Version)
 	if v.Fault != nil {
-		rec.Error = v.Fault.Error()
+		rec.Error = token(v.Fault.Error())
 	}
 	g.describe(&rec, j)
 	for i := range v.Findings {
@@ -48,15 +46,15 @@ func (g *Guard) describe(rec *verdict.Record, j *Judgement) {
 	rec.Trigger = verdict.Trigger{Type: string(ev.Source), SourceARN: ev.Caller.SourceARN, Asserted: true}
 	c := ev.Caller
 	if c.IP != "" || c.IPClaimed != "" {
-		rec.Source = &verdict.Source{IP: c.IP, IPClaimed: c.IPClaimed, UserAgentHash: g.hash(ev.Header("user-agent"))}
+		rec.Source = &verdict.Source{IP: c.IP, IPClaimed: c.IPClaimed, UserAgentHash: g.Redactor.Hash(ev.Header("user-agent"))}
 	}
 	if c.PrincipalType != "" {
-		rec.Principal = &verdict.Principal{Type: c.PrincipalType, ID: g.hash(c.PrincipalID)}
+		rec.Principal = &verdict.Principal{Type: c.PrincipalType, ID: g.Redactor.Hash(c.PrincipalID)}
 	}
 	if ev.HTTP != nil {
-		rec.HTTP = &verdict.HTTP{Method: token(ev.HTTP.Method), Route: token(ev.HTTP.Route)}
+		rec.HTTP = &verdict.HTTP{Method: method(ev.HTTP.Method), Route: route(ev.HTTP.Route)}
 		path, _, _ := strings.Cut(ev.HTTP.Target, "?")
-		rec.HTTP.PathHash = g.hash(path)
+		rec.HTTP.PathHash = g.Redactor.Hash(path)
 	}
 	if j.Reply != nil {
 		rec.Response = verdict.Response{Overridden: true, Status: j.Reply.Status}
@@ -86,19 +84,7 @@ func (g *Guard) field(f *verdict.Finding) string {
 	if f.IsName && len(p) > 0 && g.Redactor.Mode != verdict.EvidenceRaw {
 		p = p[:len(p)-1]
 	}
-	return p.String()
-}
-
-// hash pseudonymises an identity with the deployment's key; without a key there
-// is none, because a bare hash of an address or user agent can be reversed.
-func (g *Guard) hash(s string) string {
-	if s == "" || len(g.Redactor.Key) == 0 {
-		return ""
-	}
-	h := sha256.New()
-	h.Write(g.Redactor.Key)
-	h.Write([]byte(s))
-	return hex.EncodeToString(h.Sum(nil)[:8])
+	return g.Redactor.Path(p)
 }
 
 func level(v *verdict.Verdict) string {
@@ -140,6 +126,33 @@ func token(s string) string {
 		}
 		return r
 	}, s)
+}
+
+// method returns a request method; what is none is the caller's text.
+func method(s string) string {
+	for _, c := range []byte(s) {
+		if c < 'A' || c > 'Z' {
+			return "?"
+		}
+	}
+	if len(s) > 16 {
+		return "?"
+	}
+	return s
+}
+
+// route returns a route key or resource template; what holds anything that
+// neither can hold is the caller's text.
+func route(s string) string {
+	for _, c := range []byte(s) {
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte(" /{}+$-._~:%", c) >= 0) {
+			return "?"
+		}
+	}
+	if len(s) > 200 {
+		return "?"
+	}
+	return s
 }
 
 // accountOf and qualifier read arn:aws:lambda:region:account:function:name:qualifier.

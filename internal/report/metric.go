@@ -2,6 +2,7 @@ package report
 
 import (
 	"encoding/json"
+	"math"
 	"slices"
 )
 
@@ -11,6 +12,7 @@ import (
 func (r *Reporter) Metric(function string, values map[string]float64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.name = function
 	if len(r.queue) >= maxQueue {
 		r.dropped++
 		return
@@ -40,13 +42,18 @@ type emfUnit struct {
 func (r *Reporter) metricLine(values map[string]float64, function string) []byte {
 	now := r.now()
 	group := emfGroup{Namespace: namespace, Dimensions: [][]string{{"function"}}}
+	if function == "" {
+		function = "unknown" // an empty dimension voids the whole line
+	}
 	line := map[string]any{
 		"schema": "merlon.metric/1", "function": function, "envId": r.env,
 		"timestamp": now.UTC().Format("2006-01-02T15:04:05.000Z"), "level": "WARN",
 	}
 	names := make([]string, 0, len(values))
-	for n := range values {
-		names = append(names, n)
+	for n, v := range values {
+		if !math.IsNaN(v) && !math.IsInf(v, 0) { // JSON has no word for them
+			names = append(names, n)
+		}
 	}
 	slices.Sort(names)
 	for _, n := range names {

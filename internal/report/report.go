@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -28,6 +29,7 @@ type Reporter struct {
 	seq     uint64
 	queue   [][]byte
 	dropped int
+	name    string // the function's, as the last line gave it
 
 	writing sync.Mutex // keeps the order of flushes
 }
@@ -39,15 +41,17 @@ func New(out io.Writer, env string, now func() time.Time) *Reporter {
 }
 
 // Add queues a verdict. It never blocks and never fails: when the queue is full
-// the line is counted and dropped, and the count is in the next line written.
+// the line is counted and dropped; the count is written after the queue, and the
+// sequence number that is missing tells which line it was.
 func (r *Reporter) Add(rec verdict.Record) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.seq++
+	r.name = rec.Function.Name
 	if len(r.queue) >= maxQueue {
 		r.dropped++
 		return
 	}
-	r.seq++
 	rec.Env.ID, rec.Env.Seq = r.env, r.seq
 	rec.Timestamp = verdict.Timestamp(r.now())
 	r.queue = append(r.queue, encode(&rec))
@@ -57,21 +61,50 @@ func (r *Reporter) Add(rec verdict.Record) {
 // this is what a reader can still use.
 const maxLine = 16 << 10
 
-// encode makes the line of a record, leaving out matches until it fits.
+// maxText bounds the texts of a line that has to be shortened.
+const maxText = 1 << 10
+
+// encode makes the line of a record, leaving out matches until it fits, then
+// whatever else may be long. What is left out is named.
 func encode(rec *verdict.Record) []byte {
 	for {
 		line, err := json.Marshal(rec)
 		if err != nil {
 			panic("bug: a record holds nothing that cannot be marshalled: " + err.Error())
 		}
-		if len(line) <= maxLine || len(rec.Matches) == 0 {
+		if len(line) <= maxLine || !shorten(rec) {
 			return append(line, '\n')
 		}
-		if n := len(rec.Matches); n == rec.MatchCount || len(rec.Dropped) == 0 {
-			rec.Dropped = append(rec.Dropped, "matches")
-		}
-		rec.Matches = rec.Matches[:len(rec.Matches)-1]
 	}
+}
+
+// shorten takes one thing out of a record; false if there is nothing left.
+func shorten(rec *verdict.Record) bool {
+	drop := func(field string) {
+		if !slices.Contains(rec.Dropped, field) {
+			rec.Dropped = append(slices.Clip(rec.Dropped), field)
+		}
+	}
+	switch {
+	case len(rec.Matches) > 0:
+		rec.Matches = rec.Matches[:len(rec.Matches)-1]
+		drop("matches")
+	case len(rec.ConfigFaults) > 0:
+		rec.ConfigFaults = nil
+		drop("configFaults")
+	case len(rec.Limits) > 8:
+		rec.Limits = rec.Limits[:8]
+		drop("limits")
+	case len(rec.Message) > maxText:
+		rec.Message = rec.Message[:maxText]
+		drop("message")
+	case len(rec.Error) > maxText:
+		rec.Error = rec.Error[:maxText]
+		drop("error")
+	default:
+		return false
+	}
+	return true
 }
 
 // Idle writes what is queued, until the given moment at the latest.
@@ -112,7 +145,7 @@ func (r *Reporter) next() ([]byte, bool) {
 		}
 		n := r.dropped
 		r.dropped = 0
-		return r.metricLine(map[string]float64{"TelemetryDropped": float64(n)}, ""), true
+		return r.metricLine(map[string]float64{"TelemetryDropped": float64(n)}, r.name), true
 	}
 	line := r.queue[0]
 	r.queue = r.queue[1:]

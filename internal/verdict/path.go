@@ -15,6 +15,8 @@ type Segment struct {
 	Key   string
 	Index int // used when Key is empty and Array is true
 	Array bool
+
+	reduced bool // Key has been redacted, and is printed as it is
 }
 
 // Key makes the segment of an object member.
@@ -40,6 +42,8 @@ func (p Path) String() string {
 			b.WriteByte('[')
 			b.WriteString(strconv.Itoa(s.Index))
 			b.WriteByte(']')
+		case s.reduced:
+			b.WriteString("[" + s.Key + "]")
 		case plainKey(s.Key):
 			if i > 0 {
 				b.WriteByte('.')

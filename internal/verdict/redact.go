@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"unicode/utf8"
 )
 
 // EvidenceMode says how much of a matched value a verdict may show.
@@ -46,12 +45,7 @@ const (
 // Redact reduces value to what may be shown. name is the argument's own name:
 // sensitive names give no excerpt at all.
 func (r Redactor) Redact(name string, place Place, value string) Evidence {
-	e := Evidence{Bytes: len(value)}
-	if len(r.Key) > 0 {
-		m := hmac.New(sha256.New, r.Key)
-		m.Write([]byte(value))
-		e.HMAC = hex.EncodeToString(m.Sum(nil)[:8])
-	}
+	e := Evidence{Bytes: len(value), HMAC: r.Hash(value)}
 	switch {
 	case r.Mode == EvidenceNone:
 	case r.Mode == EvidenceRaw:
@@ -61,6 +55,53 @@ func (r Redactor) Redact(name string, place Place, value string) Evidence {
 		e.Excerpt = shape(value)
 	}
 	return e
+}
+
+// Hash returns the keyed hash by which an equal value can be recognised; empty
+// without a key, and for an empty value.
+func (r Redactor) Hash(value string) string {
+	if len(r.Key) == 0 || value == "" {
+		return ""
+	}
+	m := hmac.New(sha256.New, r.Key)
+	m.Write([]byte(value))
+	return hex.EncodeToString(m.Sum(nil)[:8])
+}
+
+// Path prints a path with the keys reduced that do not look like a programmer's
+// names: keys are the caller's text, and people use addresses, tokens and
+// numbers as keys. A reduced key has no quotes: [a(5)@a(7).a(3)].
+func (r Redactor) Path(p Path) string {
+	if r.Mode == EvidenceRaw {
+		return p.String()
+	}
+	out := slices.Clone(p)
+	for i := range out {
+		if s := &out[i]; !s.Array && !identifier(s.Key) {
+			s.reduced = true
+			if s.Key = shape(s.Key); r.Mode == EvidenceNone {
+				s.Key = "…"
+			}
+		}
+	}
+	return out.String()
+}
+
+// identifier reports whether a key looks like the name of a field: words, with
+// few digits among them. 4111-1111 and zq7Kp9Xw2 are none, x-amz-date, utf8mb4
+// and address2 are.
+func identifier(k string) bool {
+	digits, changes := 0, 0
+	for i := 0; i < len(k); i++ {
+		digit := k[i] >= '0' && k[i] <= '9'
+		if digit {
+			digits++
+		}
+		if i > 0 && digit != (k[i-1] >= '0' && k[i-1] <= '9') {
+			changes++
+		}
+	}
+	return len(k) <= 40 && digits <= 4 && changes <= 3 && plainKey(strings.Trim(k, "[]"))
 }
 
 // sensitiveParts are parts of names under which people send secrets;
@@ -137,9 +178,13 @@ const metaBytes = "'\"<>;|&$(){}`\\%#*=@"
 
 func hasMeta(v string) bool { return strings.ContainsAny(v, metaBytes) || strings.Contains(v, "..") }
 
+// maxVerbatim bounds the punctuation shown in a row: a password may be nothing
+// else.
+const maxVerbatim = 5
+
 // shape renders value with words reduced to their class and length: punctuation
-// and attack tokens stay, "hunter2" becomes a7, "4111" becomes 9(4). The
-// result is printable ASCII plus '…', whatever value held.
+// and attack tokens stay, "hunter2" becomes a(7), "4111" becomes 9(4). The
+// result is printable ASCII plus '…' and '·', whatever value held.
 func shape(value string) string {
 	start := strings.IndexAny(value, metaBytes)
 	if d := strings.Index(value, ".."); d >= 0 && (start < 0 || d < start) {
@@ -151,28 +196,35 @@ func shape(value string) string {
 		b.WriteString("…")
 	}
 	rest := value[start:]
+	verbatim := 0 // bytes of the value shown since the last reduced word
 	for n := 0; rest != ""; n++ {
 		if n == excerptRunes {
 			b.WriteString("…")
 			break
 		}
 		w := wordLen(rest)
-		if w == 0 {
-			r, size := utf8.DecodeRuneInString(rest)
-			if r < 0x20 || r >= 0x7f {
-				r = '·'
-			}
-			b.WriteRune(r)
-			rest = rest[size:]
+		if w > 0 {
+			verbatim = writeWord(&b, rest[:w], verbatim)
+			rest = rest[w:]
 			continue
 		}
-		writeWord(&b, rest[:w])
-		rest = rest[w:]
+		switch verbatim++; {
+		case verbatim > maxVerbatim+1:
+		case verbatim > maxVerbatim:
+			b.WriteString("…")
+		case rest[0] < 0x20 || rest[0] >= 0x7f:
+			b.WriteString("·")
+		default:
+			b.WriteByte(rest[0])
+		}
+		rest = rest[1:]
 	}
 	return b.String()
 }
 
-func writeWord(b *strings.Builder, w string) {
+// writeWord writes a word, and returns how many bytes stand verbatim in a row
+// after it. A token ends the row: it is part of no secret.
+func writeWord(b *strings.Builder, w string, verbatim int) int {
 	class := byte('9')
 	for i := 0; i < len(w); i++ {
 		if w[i] < '0' || w[i] > '9' {
@@ -182,14 +234,17 @@ func writeWord(b *strings.Builder, w string) {
 	switch {
 	case isToken(w):
 		b.WriteString(w)
-	case class == '9' && len(w) == 1: // 1=1 and the like; one digit is no secret
+		return 0
+	case class == '9' && len(w) == 1 && verbatim < maxVerbatim: // 1=1 and the like; one digit is no secret
 		b.WriteString(w)
+		return verbatim + 1
 	default:
 		b.WriteByte(class)
 		b.WriteByte('(')
 		b.WriteString(strconv.Itoa(len(w)))
 		b.WriteByte(')')
 	}
+	return 0
 }
 
 // wordLen is the length of the run of letters, digits, '_' and non-ASCII bytes
