@@ -60,6 +60,8 @@ func (c *compiler) member(r, l *seclang.Rule, starter *rule) (m member, ok bool,
 	for _, v := range l.Variables {
 		slots, known := slotsOf[v.Name]
 		switch {
+		case strings.HasPrefix(v.Name, "MATCHED_"):
+			return m, false, nil // what the links before it matched
 		case absent[v.Name] && !v.Count:
 		case !known:
 			return m, false, nil

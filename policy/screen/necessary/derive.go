@@ -4,6 +4,7 @@ import (
 	"regexp/syntax"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/merlon-security/merlon/policy/screen/transform"
@@ -142,8 +143,12 @@ func (d *deriver) rune(r rune) info {
 	case !d.latin && r == 0x212a:
 		return exactly("k")
 	}
+	// The parser keeps one rune for all that fold to it; among bytes that makes a difference.
 	var c Clause
 	d.addRange(&c.Bytes, r, r)
+	for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
+		d.addRange(&c.Bytes, f, f)
+	}
 	return info{and: Cond{c}}
 }
 

@@ -172,6 +172,13 @@ func TestConditionsExclude(t *testing.T) {
 }
 
 func TestBytesPattern(t *testing.T) {
+	folded, err := necessary.FromBytesRegexp(`(?i)x\xe2`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !folded.Holds("X\xe2") {
+		t.Errorf("condition %+v does not hold for a byte whose rune folds to another", folded)
+	}
 	cond, err := necessary.FromBytesRegexp(`\xbc[^\xbe>]*[\xbe>]|<[^\xbe]*\xbe`)
 	if err != nil {
 		t.Fatal(err)
