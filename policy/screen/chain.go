@@ -50,7 +50,7 @@ func (s *Scratch) capturedValue(m *member, r *rule, text string) string {
 	group := text
 	if m.group != 0 || s.p.patterns[r.op.pattern].text != wholeLine {
 		group = ""
-		if at := s.p.re(r.op.pattern).FindStringSubmatchIndex(text); at != nil && at[2*m.group] >= 0 {
+		if at := s.p.machine(r.op.pattern).Regexp().FindStringSubmatchIndex(text); at != nil && at[2*m.group] >= 0 {
 			group = text[at[2*m.group]:at[2*m.group+1]]
 		}
 	}

@@ -235,7 +235,7 @@ func (p *Program) named(k *key, name string) bool {
 		if k.needs != 0 && strings.IndexByte(name, k.needs) < 0 {
 			return false
 		}
-		return p.re(k.pattern).MatchString(strings.ToLower(name))
+		return p.machine(k.pattern).Match(strings.ToLower(name))
 	case k.text == "":
 		return true
 	}

@@ -3,6 +3,7 @@ package screen
 import (
 	"slices"
 
+	"github.com/merlon-security/merlon/policy/screen/automaton"
 	"github.com/merlon-security/merlon/policy/screen/necessary"
 	"github.com/merlon-security/merlon/policy/screen/transform"
 )
@@ -20,7 +21,8 @@ type index struct {
 	loose    []int32               // rules evaluated apart from the values: constants, counts, counters
 	machines []machine             // compiled patterns
 	byID     []int32               // metas by ascending id
-	unknown  bool                  // a rule is of class Unknown
+	budget   *automaton.Budget
+	unknown  bool // a rule is of class Unknown
 
 	triggers []transform.Bytes // by node
 	own      [][]uint64        // rules applied to the text of a node
@@ -46,6 +48,7 @@ type namedSet struct {
 func (p *Program) finish() {
 	p.index = index{width: (len(p.rules) + 63) / 64}
 	p.machines = make([]machine, len(p.patterns))
+	p.budget = automaton.NewBudget(automata)
 	p.junk.Add(necessary.Junk)
 	for s := range p.base {
 		p.base[s] = p.newSet()

@@ -12,9 +12,10 @@
 package screen
 
 import (
-	"regexp"
 	"sync"
+	"sync/atomic"
 
+	"github.com/merlon-security/merlon/policy/screen/automaton"
 	"github.com/merlon-security/merlon/policy/screen/literal"
 	"github.com/merlon-security/merlon/policy/screen/transform"
 )
@@ -138,39 +139,50 @@ type pattern struct {
 	bytes bool
 }
 
-// machine is the compiled form of a pattern.
+// machine is the automaton of a pattern, made when it is first needed.
 type machine struct {
-	once sync.Once
-	re   *regexp.Regexp
+	mu   sync.Mutex
+	auto atomic.Pointer[automaton.Machine]
 }
 
-// re returns the compiled pattern.
-func (p *Program) re(i int32) *regexp.Regexp {
+// automata is the memory all automata of a program may take together.
+const automata = 8 << 20
+
+// machine returns the automaton of a pattern.
+func (p *Program) machine(i int32) *automaton.Machine {
 	m := &p.machines[i]
-	m.once.Do(func() {
-		// The text was parsed when the program was compiled, so it compiles;
-		// a byte pattern runs on a text with one rune per byte (see matches).
-		m.re = regexp.MustCompile(p.patterns[i].text)
-	})
-	return m.re
+	if auto := m.auto.Load(); auto != nil {
+		return auto
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if auto := m.auto.Load(); auto != nil {
+		return auto
+	}
+	auto, err := automaton.New(p.patterns[i].text, p.patterns[i].bytes, p.budget)
+	if err != nil {
+		panic("bug: pattern " + err.Error()) // it was parsed when the program was compiled
+	}
+	m.auto.Store(auto)
+	return auto
 }
 
-// matches runs a pattern on s.
-func (p *Program) matches(i int32, s string) bool {
-	if p.patterns[i].bytes {
-		wide := make([]rune, len(s))
-		for j := range len(s) {
-			wide[j] = rune(s[j])
-		}
-		s = string(wide)
+// tidy gives memory back when adversarial texts have made the automata grow.
+func (p *Program) tidy() {
+	if !p.budget.Tight() {
+		return
 	}
-	return p.re(i).MatchString(s)
+	for i := range p.machines {
+		if auto := p.machines[i].auto.Load(); auto != nil {
+			auto.Forget()
+		}
+	}
 }
 
 // test evaluates an operator on a transformed value, negation included.
 func (p *Program) test(o *operator, s string) bool {
 	if o.pattern >= 0 {
-		return p.matches(o.pattern, s) != o.negated
+		return p.machine(o.pattern).Match(s) != o.negated
 	}
 	return o.compare(s) != o.negated
 }

@@ -20,6 +20,7 @@ func (p *Program) Scan(s *Scratch, in *Input) Result {
 		s.value(i)
 	}
 	s.looseRules()
+	p.tidy()
 	return s.result()
 }
 

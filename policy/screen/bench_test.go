@@ -1,0 +1,109 @@
+package screen_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/merlon-security/merlon/policy/screen"
+)
+
+// leaves makes a benign JSON-like event: n leaves with names that recur per
+// record, and notes of the given length in one of eight.
+func leaves(n, note int) *screen.Input {
+	in := &screen.Input{
+		HasHead: true, Method: "POST", URI: "/orders", Protocol: "HTTP/1.1", RemoteAddr: "192.0.2.7",
+		Headers: []screen.Header{
+			{Name: "Host", Value: "api.example.com"}, {Name: "User-Agent", Value: "okhttp/4.12.0"}, {Name: "Accept", Value: "application/json"},
+			{Name: "Content-Type", Value: "application/json"}, {Name: "Content-Length", Value: "1024"},
+		},
+	}
+	const prose = "The quick brown fox jumps over the lazy dog, and then it runs away from all of it. Delivery by Tuesday if possible; ring twice. "
+	names := []string{"id", "customer", "email", "created", "status", "amount", "city", "note"}
+	for i := range n {
+		v := ""
+		switch i % 8 {
+		case 0:
+			v = fmt.Sprintf("a1b2c3d4-%04d-4f60-9abc-def01234%04d", i, i*7%9999)
+		case 1:
+			v = fmt.Sprintf("Jane Q. Sample %d", i)
+		case 2:
+			v = fmt.Sprintf("user%d@example.com", i)
+		case 3:
+			v = fmt.Sprintf("2026-05-%02dT12:%02d:00Z", i%28+1, i%60)
+		case 4:
+			v = []string{"open", "paid", "shipped"}[i%3]
+		case 5:
+			v = fmt.Sprintf("%d.%02d", i*3, i%100)
+		case 6:
+			v = []string{"Berlin", "São Paulo", "New York"}[i%3]
+		case 7:
+			v = fmt.Sprintf("%d: %s", i, strings.Repeat(prose, note/len(prose)+1))[:note]
+		}
+		in.Args = append(in.Args, screen.Arg{Name: names[i%8], Value: v})
+	}
+	return in
+}
+
+func form() *screen.Input {
+	in := leaves(20, 60)
+	in.Headers[3].Value = "application/x-www-form-urlencoded"
+	return in
+}
+
+var benchInputs = []struct {
+	name string
+	in   *screen.Input
+}{
+	{"tiny-get", &screen.Input{HasHead: true, Method: "GET", URI: "/health", Protocol: "HTTP/1.1", RemoteAddr: "192.0.2.7", Headers: []screen.Header{{Name: "Host", Value: "api.example.com"}, {Name: "User-Agent", Value: "curl/8.5.0"}, {Name: "Accept", Value: "*/*"}}}},
+	{"browser-get", browser()},
+	{"json-1k", leaves(40, 60)},
+	{"json-16k", leaves(616, 60)},
+	{"json-256k", leaves(856, 2300)},
+	{"json-6m", leaves(904, 52000)},
+	{"form-1k", form()},
+	{"sqs-10x1k", leaves(400, 60)},
+}
+
+func BenchmarkScan(b *testing.B) {
+	for _, level := range []int{1, 2} {
+		p := compileCRS(b, level)
+		for _, row := range benchInputs {
+			b.Run(fmt.Sprintf("pl%d/%s", level, row.name), func(b *testing.B) {
+				s := p.NewScratch()
+				size := len(row.in.URI)
+				for _, a := range row.in.Args {
+					size += len(a.Name) + len(a.Value)
+				}
+				b.SetBytes(int64(size))
+				b.ReportAllocs()
+				hits := 0
+				for b.Loop() {
+					hits = len(p.Scan(s, row.in).Hits)
+				}
+				b.ReportMetric(float64(hits), "hits")
+			})
+		}
+	}
+}
+
+// adversarial are the repetitions that cost engines most.
+var adversarial = []string{
+	"a", " ", "'", "1", "<", "<a ", "\\", "%25", "../", "$(", ";a=", "(", "&#", "select ", "/*", "or 1 ", "é", "QUJD", "word ",
+}
+
+func BenchmarkAdversarial(b *testing.B) {
+	p := compileCRS(b, 1)
+	for _, unit := range adversarial {
+		for _, size := range []int{4 << 10, 64 << 10} {
+			b.Run(fmt.Sprintf("%q/%dk", unit, size>>10), func(b *testing.B) {
+				in := &screen.Input{Args: []screen.Arg{{Name: "leaf", Value: strings.Repeat(unit, size/len(unit))}}}
+				s := p.NewScratch()
+				b.SetBytes(int64(size))
+				for b.Loop() {
+					p.Scan(s, in)
+				}
+			})
+		}
+	}
+}
