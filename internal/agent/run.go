@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -54,6 +56,7 @@ func Run(ctx context.Context, environ []string, out io.Writer) error {
 	}
 	defer x.log.Sync() // stdout; there is nothing to do about a failure
 	x.tuneMemory()
+	settle := quickInit()
 	var err error
 	if x.api, err = lambdaapi.New(x.environ["AWS_LAMBDA_RUNTIME_API"]); err != nil {
 		return err
@@ -62,7 +65,9 @@ func Run(ctx context.Context, environ []string, out io.Writer) error {
 	if _, err := x.api.Register(ctx, Name, lambdaapi.Shutdown); err != nil {
 		return fmt.Errorf("register extension: %w", err)
 	}
-	if err := x.start(listenErr); err != nil {
+	err = x.start(listenErr)
+	settle()
+	if err != nil {
 		return errors.Join(err, x.api.InitError(ctx, "Extension.MerlonConfig", err.Error()))
 	}
 	return x.untilShutdown(ctx)
@@ -79,6 +84,9 @@ func newExtension(environ []string, out io.Writer) *extension {
 	var err error
 	if x.policy, err = LoadPolicy(&x.cfg); err != nil {
 		x.faults = append(x.faults, config.Fault{Name: "MERLON_POLICY", Kind: config.Invalid, Text: "MERLON_POLICY: " + err.Error()})
+	}
+	if slices.Contains(x.faults.Names(config.Invalid), "MERLON_ON_FAULT") && x.policy.Mode == verdict.Block {
+		x.policy.FailClosed = true // whoever blocks and meant something by it did not mean open
 	}
 	return x
 }
@@ -110,6 +118,21 @@ func (x *extension) tuneMemory() {
 		return
 	}
 	debug.SetMemoryLimit(int64(max(48, mb/8)) << 20)
+}
+
+// quickInit sets the process up for the INIT phase and returns what undoes it:
+// no collections, because little of what is allocated dies before the end of
+// it, and enough scheduler threads that the launcher's hello is answered within
+// its 50 ms while rules compile on a single processor.
+func quickInit() (done func()) {
+	const threads = 4
+	procs := runtime.GOMAXPROCS(0)
+	runtime.GOMAXPROCS(max(threads, procs))
+	percent := debug.SetGCPercent(-1)
+	return func() {
+		debug.SetGCPercent(percent)
+		runtime.GOMAXPROCS(procs)
+	}
 }
 
 // open binds and serves the proxy, before registration: Lambda starts the

@@ -35,6 +35,9 @@ type Options struct {
 	Set       Set
 	Paranoia  int // 1 to 4
 	Threshold int
+	// Plain takes CRS's rules as they are written instead of the reduced form,
+	// with the same set-up: to compare the two.
+	Plain bool
 }
 
 // Data is the file system of the phrase files that @pmFromFile reads.
@@ -60,9 +63,19 @@ func SecLang(o Options) string {
 	b.WriteString(read("merlon/engine.conf"))
 	b.WriteString(setup(o))
 	b.WriteString(read("merlon/setup.conf"))
-	b.WriteString(read("crs/request.conf"))
+	if o.Plain {
+		b.WriteString(read("crs/request.conf"))
+	} else {
+		b.WriteString(upTo(o.Paranoia, read("crs/lean.conf")))
+	}
 	b.WriteString(read("merlon/overlay.conf"))
 	return b.String()
+}
+
+// StockOperators gives a rule set's text with Coraza's names for the operators
+// that policy/waf replaces by lazy ones.
+func StockOperators(text string) string {
+	return strings.NewReplacer("@merlonRx ", "@rx ", "@merlonPmFromFile ", "@pmFromFile ", "@merlonPm ", "@pm ").Replace(text)
 }
 
 func setup(o Options) string {

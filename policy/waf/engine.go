@@ -47,6 +47,7 @@ type Engine struct {
 
 // New compiles the rules.
 func New(o Options) (*Engine, error) {
+	registerLazy()
 	text := rules.SecLang(o.Rules)
 	info := map[int]ruleInfo{}
 	cfg := coraza.NewWAFConfig().WithRootFS(rules.Data()).WithDirectives(text)
@@ -65,7 +66,7 @@ func New(o Options) (*Engine, error) {
 }
 
 func compileScreen(text string, paranoia int) (*screen.Program, error) {
-	parsed, err := seclang.Parse(seclang.Source{Name: "rules", Text: text})
+	parsed, err := seclang.Parse(seclang.Source{Name: "rules", Text: rules.StockOperators(text)})
 	if err != nil {
 		return nil, err
 	}

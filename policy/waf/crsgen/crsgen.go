@@ -39,6 +39,11 @@ func Generate() (map[string][]byte, error) {
 	}
 	files["crs/request.conf"] = request.Bytes()
 	files["crs/response.conf"] = response.Bytes()
+	lean, err := Lean(request.String())
+	if err != nil {
+		return nil, fmt.Errorf("reduce rules: %w", err)
+	}
+	files["crs/lean.conf"] = []byte(lean)
 	for from, to := range map[string]string{
 		"@crs-setup.conf.example":  "crs/crs-setup.conf",
 		"@coraza.conf-recommended": "crs/coraza.conf",
