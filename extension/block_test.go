@@ -139,7 +139,8 @@ func TestBadInput(t *testing.T) {
 		{"array", "[1,2,3]", "deliver"},
 		{"string", `"hello"`, "deliver"},
 		{"duplicate keys", `{"a":1,"a":2,"A":3}`, "deliver"},
-		{"deep nesting", deep, "deliver"},
+		{"nesting within the limit", strings.Repeat("[", 400) + strings.Repeat("]", 400), "deliver"},
+		{"deep nesting", deep, "refuse"}, // over the limit, by MERLON_ON_LIMIT
 		{"attack behind deep nesting", strings.Replace(deep, "[]", `["<script>alert(1)</script>"]`, 1), "refuse"},
 		{"attack in a duplicate key", `{"a":"x","a":"1' or 1=1 -- "}`, "refuse"},
 		{"not JSON", "hello world", "deliver"},

@@ -37,14 +37,13 @@ func Decode(raw []byte, ctxHeaders map[string][]string, lim Limits) *Event {
 	}
 	doc := &d.ev.docs[root.doc]
 	d.ev.JSON = root.ok
-	d.ev.Leaves = slices.Grow(d.ev.Leaves, len(doc.nodes))
 	if len(doc.nodes) == 0 || doc.nodes[0].kind != kindObject && doc.nodes[0].kind != kindArray {
 		// A scalar, nothing, or no JSON at all.
 		d.scalarEvent(text, root)
 		return d.ev
 	}
 	d.ev.Source, d.ev.Mixed = identify(doc)
-	if d.ev.Source.IsHTTP() || d.ev.Source == Authorizer {
+	if d.ev.Source.IsHTTP() || d.ev.Source == Authorizer || d.ev.Source == WebSocket && doc.child(0, "headers") > 0 {
 		d.http(root.doc)
 	} else {
 		d.plain(root.doc)
@@ -133,6 +132,7 @@ func (d *decoder) parse(text string, outerDoc, outerNode int32, label, name stri
 	d.ev.docs = append(d.ev.docs, document{
 		src: text, nodes: p.nodes, label: label, outerDoc: outerDoc, outerNode: outerNode,
 	})
+	d.ev.Leaves = slices.Grow(d.ev.Leaves, len(p.nodes))
 	return parsed{doc: int32(len(d.ev.docs) - 1), ok: ok, end: p.mark}
 }
 
@@ -256,6 +256,9 @@ func (d *decoder) nested(val string, at leafAt) bool {
 	}
 	d.ev.docs = append(d.ev.docs, document{src: val, nodes: p.nodes, label: at.sub, outerDoc: at.doc, outerNode: at.node})
 	doc := int32(len(d.ev.docs) - 1)
+	if len(p.nodes) > 16 {
+		d.ev.Leaves = slices.Grow(d.ev.Leaves, len(p.nodes))
+	}
 	d.add(Leaf{Name: at.name, Place: at.place, Record: at.record, NameOnly: true, doc: at.doc, node: at.node, sub: at.sub})
 	end := d.ev.docs[doc].nodes[0].last
 	for c := int32(0); c <= end; c++ {
