@@ -120,11 +120,28 @@ func (s *Scratch) apply(nd *node, from int32) int32 {
 			return int32(t)
 		}
 	}
-	result := int32(-1)
-	if nd.kind == transform.Lowercase && asciiOnly(&src.raw) {
-		result = src.result // the scan folds ASCII anyway
+	return s.newText(s.step.keep(out), s.sameFolded(out))
+}
+
+// sameFolded finds the scan of a text that differs from out in the case of
+// ASCII alone, which a scan does not see; -1 if there is none.
+func (s *Scratch) sameFolded(out []byte) int32 {
+	for t := range s.texts {
+		if o := &s.texts[t]; len(o.text) == len(out) && asciiOnly(&o.raw) && foldEqual(o.text, out) {
+			return o.result
+		}
 	}
-	return s.newText(s.step.keep(out), result)
+	return -1
+}
+
+func foldEqual(a string, b []byte) bool {
+	for i, c := range b {
+		d := a[i]
+		if c != d && (c|0x20 != d|0x20 || c|0x20 < 'a' || c|0x20 > 'z') {
+			return false
+		}
+	}
+	return true
 }
 
 func asciiOnly(m *transform.Bytes) bool { return m[2]|m[3] == 0 }
@@ -142,7 +159,7 @@ func meets(a, b []uint64) bool {
 func (s *Scratch) newText(str string, result int32) int32 {
 	t := text{text: str, result: result}
 	if result >= 0 {
-		t.raw = foldBytes(s.texts[s.ownerOf(result)].raw)
+		t.raw.Add(str)
 	} else {
 		t.result = int32(s.scanText(&t))
 	}
@@ -151,16 +168,6 @@ func (s *Scratch) newText(str string, result int32) int32 {
 		s.group = append(s.group, 0)
 	}
 	return int32(len(s.texts) - 1)
-}
-
-// ownerOf returns the text a scan was made for.
-func (s *Scratch) ownerOf(result int32) int {
-	for i := range s.texts {
-		if s.texts[i].result == result {
-			return i
-		}
-	}
-	return 0
 }
 
 // scanText looks at every byte of a text, and at the text without junk if it has any.

@@ -40,13 +40,14 @@ type Machine struct {
 	budget  *Budget
 
 	alphabet
-	start  atomic.Pointer[state]
-	accept *state
+	table atomic.Pointer[table]
 
 	mu     sync.Mutex // guards what makes states
-	states map[string]*state
+	index  map[string]uint32
+	states []state
 	set    sparse
 	stack  []uint32
+	out    []uint32
 	key    []byte
 	used   int64
 
@@ -56,10 +57,24 @@ type Machine struct {
 
 // state is a set of instructions to go on from, and what stood before.
 type state struct {
-	next   []atomic.Pointer[state] // by class; the last is the end of the text
 	pcs    []uint32
 	before context
 }
+
+// table holds the transitions made so far: a row per state, a column per class
+// and one for the end of the text. An entry is the start of a row, or unmade,
+// or accept; rows 0 and 1 stand for the latter two and are never entered. The
+// rows of a table are only ever added to: one that is full is replaced by a
+// larger copy, and its readers notice when they need an entry it lacks.
+type table struct {
+	entries []atomic.Uint32
+	epoch   int // of the automaton; a cleared one starts another
+}
+
+const (
+	unmade = iota
+	accept
+)
 
 // context is what an empty-width assertion may ask about one side of a position.
 type context uint8
@@ -81,7 +96,7 @@ func New(pattern string, bytes bool, budget *Budget) (*Machine, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Machine{prog: prog, pattern: pattern, bytes: bytes, budget: budget, accept: &state{}}
+	m := &Machine{prog: prog, pattern: pattern, bytes: bytes, budget: budget}
 	m.alphabet = newAlphabet(prog)
 	m.set.size(len(prog.Inst))
 	m.clear()
@@ -90,36 +105,40 @@ func New(pattern string, bytes bool, budget *Budget) (*Machine, error) {
 
 // Match reports whether the pattern matches anywhere in text.
 func (m *Machine) Match(text string) bool {
-	st := m.start.Load()
+	t := m.table.Load()
+	entries := t.entries
+	st := uint32(2 * (m.end + 1))
 	for i := 0; i < len(text); {
-		var class int
+		var class uint32
 		if c := text[i]; c < utf8.RuneSelf || m.bytes {
-			class = int(m.low[c])
+			class = uint32(m.low[c])
 			i++
 		} else {
 			r, n := utf8.DecodeRuneInString(text[i:])
-			class = m.classOf(r)
+			class = uint32(m.classOf(r))
 			i += n
 		}
-		next := st.next[class].Load()
-		if next == nil {
-			if next = m.step(st, class); next == nil {
-				return m.Regexp().MatchString(m.wide(text))
+		next := entries[st+class].Load()
+		if next <= accept {
+			if next == unmade {
+				if next, t = m.step(t, st, class); t == nil {
+					return m.Regexp().MatchString(m.wide(text))
+				}
+				entries = t.entries
 			}
-		}
-		if next == m.accept {
-			return true
+			if next == accept {
+				return true
+			}
 		}
 		st = next
 	}
-	next := st.next[m.end].Load()
-	if next == nil {
-		next = m.step(st, m.end)
+	next := entries[st+uint32(m.end)].Load()
+	if next == unmade {
+		if next, t = m.step(t, st, uint32(m.end)); t == nil {
+			return m.Regexp().MatchString(m.wide(text))
+		}
 	}
-	if next == nil {
-		return m.Regexp().MatchString(m.wide(text))
-	}
-	return next == m.accept
+	return next == accept
 }
 
 // Regexp returns the same pattern as a regular expression of the standard
@@ -152,64 +171,87 @@ func (m *Machine) Forget() {
 
 // clear forgets all states but the first.
 func (m *Machine) clear() {
-	m.states = map[string]*state{}
-	m.budget.used.Add(-m.used)
-	m.used = 0
-	m.start.Store(m.intern(nil, atEdge))
+	epoch := 0
+	if t := m.table.Load(); t != nil {
+		epoch = t.epoch + 1
+	}
+	m.charge(-m.used)
+	m.index, m.states = map[string]uint32{}, make([]state, 2, 8)
+	m.table.Store(&table{entries: make([]atomic.Uint32, 8*(m.end+1)), epoch: epoch})
+	m.charge(int64(4 * 8 * (m.end + 1)))
+	m.intern(nil, atEdge)
 }
 
-// intern returns the state for a sorted set of instructions.
-func (m *Machine) intern(pcs []uint32, before context) *state {
+func (m *Machine) charge(size int64) {
+	m.used += size
+	m.budget.used.Add(size)
+}
+
+// intern returns the row of the state for a sorted set of instructions.
+func (m *Machine) intern(pcs []uint32, before context) uint32 {
 	m.key = append(m.key[:0], byte(before))
 	for _, pc := range pcs {
 		m.key = append(m.key, byte(pc), byte(pc>>8), byte(pc>>16))
 	}
-	if st, ok := m.states[string(m.key)]; ok {
-		return st
+	if row, ok := m.index[string(m.key)]; ok {
+		return row
 	}
-	st := &state{next: make([]atomic.Pointer[state], m.end+1), pcs: slices.Clone(pcs), before: before}
-	m.states[string(m.key)] = st
-	size := int64(8*len(st.next) + 4*len(st.pcs) + 2*len(m.key) + 120)
-	m.used += size
-	m.budget.used.Add(size)
-	return st
+	width := m.end + 1
+	row := uint32(len(m.states) * width)
+	m.index[string(m.key)] = row
+	m.states = append(m.states, state{pcs: slices.Clone(pcs), before: before})
+	m.charge(int64(4*len(pcs) + 2*len(m.key) + 100))
+	if t := m.table.Load(); len(m.states)*width > len(t.entries) {
+		larger := make([]atomic.Uint32, 2*len(t.entries))
+		for i := range t.entries {
+			larger[i].Store(t.entries[i].Load())
+		}
+		m.table.Store(&table{entries: larger, epoch: t.epoch})
+		m.charge(int64(4 * len(t.entries)))
+	}
+	return row
 }
 
-// step makes the transition of a state on a class. It returns nil if there
-// are too many states, having thrown them away.
-func (m *Machine) step(st *state, class int) *state {
+// step makes the transition of a state on a class, and returns the table that
+// has it. It returns no table if there are too many states, having thrown
+// them away, or if others have.
+func (m *Machine) step(t *table, row, class uint32) (uint32, *table) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if next := st.next[class].Load(); next != nil {
-		return next
+	if t.epoch != m.table.Load().epoch {
+		return unmade, nil
+	}
+	if next := m.table.Load().entries[row+class].Load(); next != unmade {
+		return next, m.table.Load()
 	}
 	if m.used > m.budget.limit/100*maxShare || m.budget.used.Load() > m.budget.limit {
 		m.clear()
-		return nil
+		return unmade, nil
 	}
-	next := m.follow(st, class)
-	st.next[class].Store(next)
-	return next
+	next := m.follow(&m.states[int(row)/(m.end+1)], int(class))
+	now := m.table.Load()
+	now.entries[row+class].Store(next)
+	return next, now
 }
 
 // follow runs all threads of a state over one character of the class.
-func (m *Machine) follow(st *state, class int) *state {
+func (m *Machine) follow(st *state, class int) uint32 {
 	after := m.contexts[class]
 	if m.close(st.pcs, assertions(st.before, after)) {
-		return m.accept
+		return accept
 	}
 	if class == m.end {
 		return m.intern(nil, after)
 	}
-	var pcs []uint32
+	m.out = m.out[:0]
 	r := m.runes[class]
 	for _, pc := range m.set.dense {
 		if inst := &m.prog.Inst[pc]; consumes(inst) && inst.MatchRune(r) {
-			pcs = append(pcs, inst.Out)
+			m.out = append(m.out, inst.Out)
 		}
 	}
-	slices.Sort(pcs)
-	return m.intern(slices.Compact(pcs), after)
+	slices.Sort(m.out)
+	return m.intern(slices.Compact(m.out), after)
 }
 
 func consumes(inst *syntax.Inst) bool {
