@@ -17,6 +17,7 @@ func (s *Scratch) linkHolds(m *member, r *rule, text string) bool {
 	if m.captured {
 		return s.p.test(&m.op, s.steps(m, s.capturedValue(m, r, text)))
 	}
+	s.contextual = true
 	for i := range m.counts {
 		if s.p.test(&m.op, s.decimal(s.count(&m.counts[i]))) {
 			return true

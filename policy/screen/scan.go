@@ -57,6 +57,13 @@ func (s *Scratch) value(i int) {
 	if left == 0 {
 		return
 	}
+	hash, known := s.clean.knows(s.seed, v.text, s.want)
+	if known {
+		return
+	}
+	copy(s.wanted, s.want)
+	matched := false
+	s.contextual = false
 	s.texts, s.group = s.texts[:0], s.group[:0]
 	s.step.reset()
 	s.newText(v.text, -1)
@@ -70,9 +77,13 @@ func (s *Scratch) value(i int) {
 				if s.verify(&p.rules[r], &s.texts[t]) {
 					s.hit(r, v.place, int(v.index))
 					s.want[w] &^= word & -word
+					matched = true
 				}
 			}
 		}
+	}
+	if !matched && !s.contextual {
+		s.clean.note(hash, v.text, s.wanted)
 	}
 }
 

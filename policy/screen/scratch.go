@@ -34,6 +34,11 @@ type Scratch struct {
 	places []Hit    // by rule
 	hits   []Hit
 
+	clean cleanCache
+	// contextual: for the value at hand a link of a chain looked at other parts of the transaction.
+	contextual bool
+	wanted     []uint64 // want before any rule matched
+
 	arena arena
 	step  arena
 }
@@ -67,7 +72,7 @@ func (p *Program) NewScratch() *Scratch {
 	return &Scratch{
 		p: p, seed: maphash.MakeSeed(), table: make([]int32, 256),
 		nodeAt: make([]int32, len(p.nodes)), want: p.newSet(), cand: p.newSet(), seen: p.newSet(),
-		places: make([]Hit, len(p.rules)),
+		places: make([]Hit, len(p.rules)), clean: newCleanCache(p.width), wanted: p.newSet(),
 	}
 }
 

@@ -95,6 +95,10 @@ func (s *Set) at(text string, i int, pair uint32, found []uint64) {
 
 // verify marks the literal if it stands at i.
 func (s *Set) verify(text string, i, literal int, found []uint64) {
+	marks := s.marks[s.markAt[literal]:s.markAt[literal+1]]
+	if first := marks[0]; len(marks) == 1 && found[first>>6]&(1<<(first&63)) != 0 {
+		return // long texts repeat themselves
+	}
 	l := s.text[s.starts[literal]:s.starts[literal+1]]
 	if i < 0 || i+len(l) > len(text) {
 		return
@@ -104,7 +108,7 @@ func (s *Set) verify(text string, i, literal int, found []uint64) {
 			return
 		}
 	}
-	for _, m := range s.marks[s.markAt[literal]:s.markAt[literal+1]] {
+	for _, m := range marks {
 		found[m>>6] |= 1 << (m & 63)
 	}
 }
