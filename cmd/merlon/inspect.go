@@ -28,6 +28,7 @@ type inspectCmd struct {
 	Paranoia  int    `help:"Paranoia level, 1 to 4." default:"1"`
 	Threshold int    `help:"Anomaly score from which an event is refused." default:"5"`
 	Detect    bool   `help:"Count an event as blocked when a finding reaches the threshold, also where its trigger is not refused."`
+	NoScreen  bool   `help:"Put every event to the rule engine, without the screen before it: slow, for comparison."`
 	Jobs      int    `help:"Events inspected at the same time; 0 means one for each processor."`
 }
 
@@ -129,7 +130,7 @@ func (c *inspectCmd) guard() (*guard.Guard, error) {
 	if c.Mode == "monitor" {
 		p.Mode = verdict.Monitor
 	}
-	e, err := agent.NewEngine(cfg, p.Threshold)
+	e, err := agent.NewEngine(cfg, p.Threshold, !c.NoScreen)
 	if err != nil {
 		return nil, err
 	}

@@ -174,7 +174,7 @@ func (x *extension) start(listenErr error) error {
 	if x.policy.Mode == verdict.Off {
 		return nil
 	}
-	err := x.engine.build(func() (guard.Engine, error) { return NewEngine(x.cfg, x.policy.Threshold) })
+	err := x.engine.build(func() (guard.Engine, error) { return NewEngine(x.cfg, x.policy.Threshold, true) })
 	if err != nil {
 		x.log.Error("the rules do not compile", zap.Error(err))
 		if x.policy.FailClosed {

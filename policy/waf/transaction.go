@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
 	"github.com/corazawaf/coraza/v3/types"
@@ -58,19 +59,25 @@ func feed(tx types.Transaction, in *screen.Input) {
 		tx.ProcessConnection(in.RemoteAddr, 0, "", 0)
 		tx.ProcessURI(in.URI, in.Method, in.Protocol)
 		for _, h := range in.Headers {
-			tx.AddRequestHeader(h.Name, h.Value)
+			tx.AddRequestHeader(strings.Clone(h.Name), h.Value)
 		}
 	} else {
 		tx.ProcessURI("/", "POST", "HTTP/1.1")
 	}
 	for _, a := range in.Args {
+		// Coraza 3.8.1 keys its cache of transformed values by the address of the
+		// argument's name and its position in an order that changes from rule to
+		// rule (internal/corazawaf/rule.go, transformArg). Elements of one array
+		// share a name; with one address they would be taken for each other, and an
+		// attack in one of them be missed on some runs. Each gets a name of its own.
+		name := strings.Clone(a.Name)
 		switch a.Origin {
 		case screen.Query:
-			tx.AddGetRequestArgument(a.Name, a.Value)
+			tx.AddGetRequestArgument(name, a.Value)
 		case screen.Path:
-			tx.AddPathRequestArgument(a.Name, a.Value)
+			tx.AddPathRequestArgument(name, a.Value)
 		default:
-			tx.AddPostRequestArgument(a.Name, a.Value)
+			tx.AddPostRequestArgument(name, a.Value)
 		}
 	}
 }
