@@ -101,6 +101,7 @@ func (p *parser) parse() (ok bool) {
 				return false
 			}
 			p.i++
+			p.mark = p.i
 			p.nodes[n].end = int32(p.i)
 		}
 		if cur, ok = p.after(cur); !ok {
@@ -142,6 +143,7 @@ func (p *parser) after(cur int32) (int32, bool) {
 			p.i--
 			return cur, false
 		}
+		p.mark = p.i
 		p.nodes[cur].end = int32(p.i)
 		p.nodes[cur].last = int32(len(p.nodes) - 1)
 		p.depth--
@@ -272,6 +274,7 @@ func (p *parser) str() (string, bool) {
 
 func (p *parser) escaped(start int) (string, bool) {
 	var b strings.Builder
+	b.Grow(p.quoted())
 	b.WriteString(p.s[start:p.i])
 	for p.i < len(p.s) {
 		c := p.s[p.i]
@@ -304,6 +307,21 @@ func (p *parser) escaped(start int) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// quoted guesses the length of the string that p.i stands in: up to the next
+// quote that no backslash precedes. A body of JSON in JSON is long, and would
+// otherwise be copied a dozen times while it grows.
+func (p *parser) quoted() int {
+	for i := p.i; ; i++ {
+		next := strings.IndexByte(p.s[i:], '"')
+		if next < 0 {
+			return 0
+		}
+		if i += next; p.s[i-1] != '\\' {
+			return i - p.i + 16
+		}
+	}
 }
 
 // unicodeEscape reads \uXXXX, or a surrogate pair of them, at the start of s.

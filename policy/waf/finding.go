@@ -2,6 +2,7 @@ package waf
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/corazawaf/coraza/v3/types"
@@ -102,6 +103,9 @@ func (s *search) locate(f *verdict.Finding, md types.MatchData, rule int) {
 		return
 	}
 	l := found[0]
+	if i := slices.IndexFunc(found, func(l *event.Leaf) bool { return l.Value == f.Value }); i > 0 && !f.IsName {
+		l = found[i] // the likeliest; what is ambiguous stays so
+	}
 	f.Place, f.Name = l.Place, l.Name
 	f.Path = s.ev.Path(l)
 	if f.IsName {
