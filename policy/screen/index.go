@@ -19,8 +19,9 @@ type index struct {
 	excepted [slotCount][]namedSet // rules of base that do not look at elements of a name
 	heads    []uint64              // rules without an object if there is no HTTP head
 	loose    []int32               // rules evaluated apart from the values: constants, counts, counters
-	machines []machine             // compiled patterns
-	byID     []int32               // metas by ascending id
+	batches  []*batch
+	machines []machine // compiled patterns
+	byID     []int32   // metas by ascending id
 	budget   *automaton.Budget
 	unknown  bool // a rule is of class Unknown
 
@@ -61,6 +62,7 @@ func (p *Program) finish() {
 		p.unknown = p.unknown || m.class == Unknown
 	}
 	slices.SortFunc(p.byID, func(a, b int32) int { return int(p.metas[a].id - p.metas[b].id) })
+	p.indexBatches()
 	bits := 0
 	for i := range p.rules {
 		for _, c := range p.rules[i].clauses {

@@ -150,7 +150,11 @@ const automata = 8 << 20
 
 // machine returns the automaton of a pattern.
 func (p *Program) machine(i int32) *automaton.Machine {
-	m := &p.machines[i]
+	return p.machines[i].get(func() (string, bool) { return p.patterns[i].text, p.patterns[i].bytes }, p.budget)
+}
+
+// get returns the automaton, making it of what text returns if there is none yet.
+func (m *machine) get(text func() (pattern string, bytes bool), budget *automaton.Budget) *automaton.Machine {
 	if auto := m.auto.Load(); auto != nil {
 		return auto
 	}
@@ -159,12 +163,19 @@ func (p *Program) machine(i int32) *automaton.Machine {
 	if auto := m.auto.Load(); auto != nil {
 		return auto
 	}
-	auto, err := automaton.New(p.patterns[i].text, p.patterns[i].bytes, p.budget)
+	pattern, bytes := text()
+	auto, err := automaton.New(pattern, bytes, budget)
 	if err != nil {
 		panic("bug: pattern " + err.Error()) // it was parsed when the program was compiled
 	}
 	m.auto.Store(auto)
 	return auto
+}
+
+func (m *machine) forget() {
+	if auto := m.auto.Load(); auto != nil {
+		auto.Forget()
+	}
 }
 
 // tidy gives memory back when adversarial texts have made the automata grow.
@@ -173,9 +184,10 @@ func (p *Program) tidy() {
 		return
 	}
 	for i := range p.machines {
-		if auto := p.machines[i].auto.Load(); auto != nil {
-			auto.Forget()
-		}
+		p.machines[i].forget()
+	}
+	for _, b := range p.batches {
+		b.forget()
 	}
 }
 

@@ -71,10 +71,11 @@ func (s *Scratch) value(i int) {
 	s.transformAll()
 	for t := range s.texts {
 		s.candidates(t)
+		s.sift(t)
 		for w, word := range s.cand {
 			for ; word != 0; word &= word - 1 {
 				r := w<<6 + bits.TrailingZeros64(word)
-				if s.verify(&p.rules[r], &s.texts[t]) {
+				if p.decide(&p.rules[r], &s.texts[t], &s.results[s.texts[t].result]) && s.chainHolds(&p.rules[r], s.texts[t].text) {
 					s.hit(r, v.place, int(v.index))
 					s.want[w] &^= word & -word
 					matched = true
@@ -247,16 +248,39 @@ func (s *Scratch) candidates(t int) {
 	}
 }
 
-// verify checks the whole condition of a rule, then its operator, then what
-// can be evaluated of its chain.
-func (s *Scratch) verify(r *rule, t *text) bool {
-	res := &s.results[t.result]
-	for i := range r.clauses {
-		if !r.clauses[i].holds(res) {
-			return false
+// sift takes out the candidates whose condition does not hold. On a long text
+// those that are left are tried several at a time: one automaton for a batch
+// of patterns takes no longer than one for each of them.
+func (s *Scratch) sift(t int) {
+	p, tx := s.p, &s.texts[t]
+	res := &s.results[tx.result]
+	for w, word := range s.cand {
+		for ; word != 0; word &= word - 1 {
+			r := &p.rules[w<<6+bits.TrailingZeros64(word)]
+			for i := range r.clauses {
+				if !r.clauses[i].holds(res) {
+					s.cand[w] &^= word & -word
+					break
+				}
+			}
 		}
 	}
-	return s.p.decide(r, t.text, res) && s.chainHolds(r, t.text)
+	const long, several = 512, 3
+	if len(tx.text) < long {
+		return
+	}
+	for b := range p.batches {
+		set := p.batches[b].set
+		n := 0
+		for w := range set {
+			n += bits.OnesCount64(set[w] & s.cand[w])
+		}
+		if n >= several && p.batches[b].misses(p, tx.text) {
+			for w := range set {
+				s.cand[w] &^= set[w]
+			}
+		}
+	}
 }
 
 func (c *clause) holds(r *scanned) bool {
@@ -269,12 +293,12 @@ func (c *clause) holds(r *scanned) bool {
 func has(set []uint64, bit int32) bool { return set[bit>>6]&(1<<(bit&63)) != 0 }
 
 // decide runs the operator of a rule whose condition holds.
-func (p *Program) decide(r *rule, text string, res *scanned) bool {
+func (p *Program) decide(r *rule, t *text, res *scanned) bool {
 	if r.op.code == opWords && !r.op.negated && r.exactWords() {
 		c := &r.clauses[0]
 		return c.bytes.Meets(&res.present) || has(res.plain, c.literal)
 	}
-	return p.test(&r.op, text)
+	return p.test(&r.op, t.text)
 }
 
 // exactWords reports whether the literals of a word list are the whole words.

@@ -72,17 +72,23 @@ func contextOf(r rune) (c context) {
 
 // consumers returns the instructions that read a rune, equal ones once.
 func consumers(prog *syntax.Prog) (out []*syntax.Inst) {
+	seen := map[string]bool{}
+	var key []byte
 	for i := range prog.Inst {
 		inst := &prog.Inst[i]
-		if consumes(inst) && !slices.ContainsFunc(out, func(o *syntax.Inst) bool { return sameRunes(o, inst) }) {
+		if !consumes(inst) {
+			continue
+		}
+		key = append(key[:0], byte(inst.Op), byte(inst.Arg))
+		for _, r := range inst.Rune {
+			key = append(key, byte(r), byte(r>>8), byte(r>>16))
+		}
+		if !seen[string(key)] {
+			seen[string(key)] = true
 			out = append(out, inst)
 		}
 	}
 	return out
-}
-
-func sameRunes(a, b *syntax.Inst) bool {
-	return a.Op == b.Op && a.Arg == b.Arg && slices.Equal(a.Rune, b.Rune)
 }
 
 // boundaries returns the first runes of the intervals between which no

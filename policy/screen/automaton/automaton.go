@@ -50,6 +50,7 @@ type Machine struct {
 	out    []uint32
 	key    []byte
 	used   int64
+	spills atomic.Int32
 
 	slow   sync.Once
 	regexp *regexp.Regexp
@@ -162,6 +163,9 @@ func (m *Machine) wide(text string) string {
 	return string(out)
 }
 
+// Spills tells how often the automaton has grown too large.
+func (m *Machine) Spills() int { return int(m.spills.Load()) }
+
 // Forget gives back the memory of all states. They are made again as needed.
 func (m *Machine) Forget() {
 	m.mu.Lock()
@@ -226,6 +230,7 @@ func (m *Machine) step(t *table, row, class uint32) (uint32, *table) {
 	}
 	if m.used > m.budget.limit/100*maxShare || m.budget.used.Load() > m.budget.limit {
 		m.clear()
+		m.spills.Add(1)
 		return unmade, nil
 	}
 	next := m.follow(&m.states[int(row)/(m.end+1)], int(class))

@@ -238,7 +238,7 @@ func (d *deriver) optional(re *syntax.Regexp) info {
 // onlyBytes tells whether every match is one byte, and which.
 func onlyBytes(in info) (transform.Bytes, bool) {
 	var m transform.Bytes
-	if in.known && !in.tail {
+	if in.known && !in.tail && in.escape.Empty() && in.junk.Empty() {
 		for _, s := range in.exact {
 			if len(s) != 1 {
 				return m, false
@@ -341,6 +341,9 @@ func (d *deriver) alternate(subs []*syntax.Regexp) info {
 	if union.known && len(union.exact) <= maxStrings {
 		return union
 	}
+	if in, ok := d.excused(infos); ok {
+		return in
+	}
 	var out Cond
 	for rank := range maxClauses {
 		c, ok := unite(infos, rank)
@@ -350,6 +353,37 @@ func (d *deriver) alternate(subs []*syntax.Regexp) info {
 		out = append(out, c)
 	}
 	return info{and: out}
+}
+
+// excused takes an alternative such as (?:j|&#0*106;), a letter or its escaped
+// forms, for the letter, excused by the rare byte every escape has.
+func (d *deriver) excused(infos []info) (info, bool) {
+	out := info{known: true}
+	for _, in := range infos {
+		if in.known && !in.tail {
+			out.exact = append(out.exact, in.exact...)
+			out.junk.Join(&in.junk)
+			out.escape.Join(&in.escape)
+			continue
+		}
+		m, ok := rareBytes(in.cond())
+		if !ok {
+			return info{}, false
+		}
+		out.escape.Join(&m)
+	}
+	slices.Sort(out.exact)
+	out.exact = slices.Compact(out.exact)
+	const most, longest = 4, 2
+	if len(out.exact) == 0 || len(out.exact) > most {
+		return info{}, false
+	}
+	for _, s := range out.exact {
+		if len(s) > longest {
+			return info{}, false
+		}
+	}
+	return out, true
 }
 
 // unite joins the clauses of the given rank of all branches; a branch with fewer gives its last.

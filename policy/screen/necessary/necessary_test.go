@@ -145,7 +145,7 @@ func TestConditionsAreNecessary(t *testing.T) {
 func TestShapes(t *testing.T) {
 	for _, pattern := range []string{
 		`a(?:.*y?)?b`, `a(?:[^x]*)?b`, `(?:.*|foo)bar`, `(?i)select|ſcript`, `(?i)k+`, `a["']*b`, `a"["']*b`, `x(?:\$[a-z]+)?y`,
-		`(?:a|b.*)c`, `(?:ab|c.*d)?e`, `[^a-z]`, `[^\x00-\x7f]z`, `^$`, `(?:a["']*)+b`, `(?:(?:x.)?y)?z`, `a{2,5}b`, `(?:ab){3}`, `\x{fffd}q`, `(?i)[^k]m`, `(?:)`, `a\\?b`, `(?i:K)x|sſ`, `[K-\x{212a}]`, `(a|b|)(c|)(d|e)`,
+		`(?:a|b.*)c`, `(?:ab|c.*d)?e`, `[^a-z]`, `[^\x00-\x7f]z`, `^$`, `(?:a["']*)+b`, `(?:(?:x.)?y)?z`, `a{2,5}b`, `(?:ab){3}`, `\x{fffd}q`, `(?i)[^k]m`, `(?:)`, `x(?:'|&#0*39;)*y`, `(?:j|&#0*106;)(?:[\t\n]|&tab;)*a`, `(?:ab|c.*d;)?e`, `a\\?b`, `(?i:K)x|sſ`, `[K-\x{212a}]`, `(a|b|)(c|)(d|e)`,
 	} {
 		if probe(t, "shape", "(?sm)"+pattern, 3000) == 0 {
 			t.Errorf("%s was never matched", pattern)

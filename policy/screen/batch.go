@@ -1,0 +1,45 @@
+package screen
+
+import (
+	"strings"
+)
+
+// batch is a handful of patterns that are tried on a long text as one.
+type batch struct {
+	set  []uint64 // the rules
+	rule []int32
+	machine
+}
+
+// batchSize is the number of rules in a batch. Rules of one family stand
+// together and tend to be in question together.
+const batchSize = 6
+
+// indexBatches groups the rules that look for a pattern on runes.
+func (p *Program) indexBatches() {
+	for i := range p.rules {
+		o := &p.rules[i].op
+		if p.rules[i].slots == 0 || o.code != opRx || o.negated {
+			continue
+		}
+		if n := len(p.batches); n == 0 || len(p.batches[n-1].rule) == batchSize {
+			p.batches = append(p.batches, &batch{set: p.newSet()})
+		}
+		b := p.batches[len(p.batches)-1]
+		put(b.set, i)
+		b.rule = append(b.rule, int32(i))
+	}
+}
+
+// misses reports that no pattern of the batch matches the text. False says nothing.
+func (b *batch) misses(p *Program, text string) bool {
+	const spilling = 3 // an automaton that keeps growing too large is no help
+	auto := b.get(func() (string, bool) {
+		var all []string
+		for _, i := range b.rule {
+			all = append(all, "(?:"+p.patterns[p.rules[i].op.pattern].text+")")
+		}
+		return strings.Join(all, "|"), false
+	}, p.budget)
+	return auto.Spills() < spilling && !auto.Match(text)
+}
