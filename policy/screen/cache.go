@@ -18,7 +18,7 @@ type cleanCache struct {
 
 const (
 	cacheSize  = 1024 // entries, a power of two
-	cacheWidth = 64   // bytes of the longest value kept
+	cacheWidth = 160  // bytes of the longest value kept: a user agent
 )
 
 func newCleanCache(width int) cleanCache {
@@ -29,14 +29,13 @@ func newCleanCache(width int) cleanCache {
 	}
 }
 
-// knows reports whether the text is known clean for all rules of want, and
-// returns its place.
+// knows reports whether the text is known clean for all rules of want.
 func (c *cleanCache) knows(seed maphash.Seed, text string, want []uint64) (hash uint64, known bool) {
 	if len(text) > cacheWidth {
 		return 0, false
 	}
 	hash = maphash.String(seed, text)
-	at := int(hash & (cacheSize - 1))
+	at := c.find(hash, text)
 	if c.entries[at] != text {
 		return hash, false
 	}
@@ -48,12 +47,29 @@ func (c *cleanCache) knows(seed maphash.Seed, text string, want []uint64) (hash 
 	return hash, true
 }
 
+// find returns where the text stands, or where it would: either of two
+// neighbours, a free one if there is one.
+func (c *cleanCache) find(hash uint64, text string) int {
+	at := int(hash&(cacheSize-1)) &^ 1
+	switch {
+	case c.entries[at] == text:
+		return at
+	case c.entries[at+1] == text:
+		return at + 1
+	case c.entries[at] == "":
+		return at
+	case c.entries[at+1] == "":
+		return at + 1
+	}
+	return at + int(hash>>20&1)
+}
+
 // note enters a text that was clean for the rules of want.
 func (c *cleanCache) note(hash uint64, text string, want []uint64) {
 	if len(text) > cacheWidth || text == "" {
 		return
 	}
-	at := int(hash & (cacheSize - 1))
+	at := c.find(hash, text)
 	set := c.sets[at*len(want) : (at+1)*len(want)]
 	if c.entries[at] == text {
 		for i := range set {
@@ -61,8 +77,9 @@ func (c *cleanCache) note(hash uint64, text string, want []uint64) {
 		}
 		return
 	}
-	if mark := uint32(hash >> 32); c.once[at] != mark {
-		c.once[at] = mark
+	first := int(hash & (cacheSize - 1))
+	if mark := uint32(hash >> 32); c.once[first] != mark {
+		c.once[first] = mark
 		return
 	}
 	c.entries[at] = strings.Clone(text) // the transaction's memory is not ours to keep

@@ -63,7 +63,7 @@ func (p *Program) finish() {
 	}
 	slices.SortFunc(p.byID, func(a, b int32) int { return int(p.metas[a].id - p.metas[b].id) })
 	p.indexBatches()
-	bits := 0
+	bits := p.literals.Marks()
 	for i := range p.rules {
 		for _, c := range p.rules[i].clauses {
 			bits = max(bits, int(c.literal)+1)
