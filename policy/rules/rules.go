@@ -50,25 +50,30 @@ func Data() fs.FS {
 }
 
 // SecLang returns the text of a rule set, ready to be parsed in one piece.
-func SecLang(o Options) string {
+func SecLang(o Options) string { return Compose(files, o) }
+
+// Compose is SecLang over other files than the embedded ones: the generator
+// composes the rules it is about to embed. It panics if one is missing.
+func Compose(fsys fs.FS, o Options) string {
 	var b strings.Builder
+	add := func(name string) { b.WriteString(read(fsys, name)) }
 	if o.Set == CRSOnly {
-		b.WriteString(read("crs/coraza.conf"))
-		b.WriteString(read("crs/crs-setup.conf"))
+		add("crs/coraza.conf")
+		add("crs/crs-setup.conf")
 		b.WriteString(setup(o))
-		b.WriteString(read("crs/request.conf"))
-		b.WriteString(read("crs/response.conf"))
+		add("crs/request.conf")
+		add("crs/response.conf")
 		return b.String()
 	}
-	b.WriteString(read("merlon/engine.conf"))
+	add("merlon/engine.conf")
 	b.WriteString(setup(o))
-	b.WriteString(read("merlon/setup.conf"))
+	add("merlon/setup.conf")
 	if o.Plain {
-		b.WriteString(read("crs/request.conf"))
+		add("crs/request.conf")
 	} else {
-		b.WriteString(upTo(o.Paranoia, read("crs/lean.conf")))
+		b.WriteString(upTo(o.Paranoia, read(fsys, "crs/lean.conf")))
 	}
-	b.WriteString(read("merlon/overlay.conf"))
+	add("merlon/overlay.conf")
 	return b.String()
 }
 
@@ -84,10 +89,10 @@ func setup(o Options) string {
 		"setvar:tx.inbound_anomaly_score_threshold=%d\"\n", o.Paranoia, o.Paranoia, o.Threshold)
 }
 
-func read(name string) string {
-	data, err := files.ReadFile(name)
+func read(fsys fs.FS, name string) string {
+	data, err := fs.ReadFile(fsys, name)
 	if err != nil {
-		panic("bug: embedded file is missing: " + err.Error())
+		panic("bug: rule file is missing: " + err.Error())
 	}
 	return string(data)
 }
