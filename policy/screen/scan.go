@@ -33,7 +33,7 @@ func (s *Scratch) result() Result {
 		}
 	}
 	always := s.p.unknown
-	return Result{Clean: len(s.hits) == 0 && !always, Always: always, Hits: s.hits}
+	return Result{Clean: len(s.hits) == 0 && !always, Always: always, Costly: s.costly, Hits: s.hits}
 }
 
 // hit notes that a rule can match.
@@ -75,7 +75,7 @@ func (s *Scratch) value(i int) {
 		for w, word := range s.cand {
 			for ; word != 0; word &= word - 1 {
 				r := w<<6 + bits.TrailingZeros64(word)
-				if p.decide(&p.rules[r], &s.texts[t], &s.results[s.texts[t].result]) && s.chainHolds(&p.rules[r], s.texts[t].text) {
+				if s.decide(&p.rules[r], &s.texts[t]) && s.chainHolds(&p.rules[r], s.texts[t].text) {
 					s.hit(r, v.place, int(v.index))
 					s.want[w] &^= word & -word
 					matched = true
@@ -293,12 +293,16 @@ func (c *clause) holds(r *scanned) bool {
 func has(set []uint64, bit int32) bool { return set[bit>>6]&(1<<(bit&63)) != 0 }
 
 // decide runs the operator of a rule whose condition holds.
-func (p *Program) decide(r *rule, t *text, res *scanned) bool {
-	if r.op.code == opWords && !r.op.negated && r.exactWords() {
-		c := &r.clauses[0]
+func (s *Scratch) decide(r *rule, t *text) bool {
+	switch {
+	case r.op.code == opWords && !r.op.negated && r.exactWords():
+		c, res := &r.clauses[0], &s.results[t.result]
 		return c.bytes.Meets(&res.present) || has(res.plain, c.literal)
+	case r.op.code == opSQLi && costly(t.text):
+		s.costly = true
+		return true
 	}
-	return p.test(&r.op, t.text)
+	return s.p.test(&r.op, t.text)
 }
 
 // exactWords reports whether the literals of a word list are the whole words.
