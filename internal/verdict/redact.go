@@ -87,21 +87,31 @@ func (r Redactor) Path(p Path) string {
 	return out.String()
 }
 
-// identifier reports whether a key looks like the name of a field: words, with
-// few digits among them. 4111-1111 and zq7Kp9Xw2 are none, x-amz-date, utf8mb4
-// and address2 are.
+// identifier reports whether a key looks like the name of a field: words of some
+// length, with few digits among them. 4111-1111 and zq7Kp9Xw2 are none,
+// x-amz-date, utf8mb4 and address2Line are. A secret that is a lower-case word
+// is not told from a name.
 func identifier(k string) bool {
-	digits, changes := 0, 0
+	digits, words := 0, 1
+	class := func(c byte) int {
+		switch {
+		case c >= '0' && c <= '9':
+			return 1
+		case c >= 'A' && c <= 'Z':
+			return 2
+		}
+		return 0
+	}
 	for i := 0; i < len(k); i++ {
-		digit := k[i] >= '0' && k[i] <= '9'
-		if digit {
+		c := class(k[i])
+		if c == 1 {
 			digits++
 		}
-		if i > 0 && digit != (k[i-1] >= '0' && k[i-1] <= '9') {
-			changes++
+		if i > 0 && c != class(k[i-1]) && !(c == 0 && class(k[i-1]) == 2) {
+			words++
 		}
 	}
-	return len(k) <= 40 && digits <= 4 && changes <= 3 && plainKey(strings.Trim(k, "[]"))
+	return len(k) <= 40 && digits <= 4 && (words <= 2 || len(k) >= 3*words || len(k) < 8) && plainKey(strings.Trim(k, "[]"))
 }
 
 // sensitiveParts are parts of names under which people send secrets;
