@@ -3,6 +3,7 @@ package screen
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -60,6 +61,7 @@ func Compile(rules []seclang.Rule, opt Options) (*Program, error) {
 		return nil, errors.Join(errs...)
 	}
 	c.protectSkipped()
+	c.protectWriters()
 	var err error
 	if c.p.literals, err = c.words.Build(); err != nil {
 		return nil, err
@@ -371,4 +373,66 @@ func (c *compiler) reads(r *seclang.Rule, name string) bool {
 		}
 		return strings.ToLower(v.Key) == name
 	})
+}
+
+// protectWriters keeps the chained rules that set, in a link that may match
+// although the chain does not, a variable another rule reads: such a rule is
+// no hit, and yet the other depends on it.
+func (c *compiler) protectWriters() {
+	for i := range c.p.rules {
+		m := &c.p.metas[c.p.rules[i].meta]
+		at := slices.IndexFunc(c.rules, func(r seclang.Rule) bool { return r.Marker == "" && r.ID == int(m.id) })
+		r := &c.rules[at]
+		if len(r.Chain) == 0 {
+			continue
+		}
+		links := append([]seclang.Rule{*r}, r.Chain[:len(r.Chain)-1]...)
+		for _, l := range links {
+			for _, a := range l.Actions {
+				if set, ok := assignmentOf(a); ok && c.readElsewhere(at, set.key) {
+					m.keep = true
+				}
+			}
+		}
+	}
+}
+
+// readElsewhere reports whether a rule other than the one at i may read the TX
+// variable of that name, in a target or in a macro.
+func (c *compiler) readElsewhere(i int, name string) bool {
+	prefix, _, _ := strings.Cut(strings.ToLower(name), "%{")
+	macro := "%{tx." + prefix
+	for j := range c.rules {
+		if j == i || c.fate[j] == gated {
+			continue
+		}
+		links := append([]seclang.Rule{c.rules[j]}, c.rules[j].Chain...)
+		for k := range links {
+			l := &links[k]
+			if c.reads(l, name) && !anchoredElsewhere(l, prefix) || strings.Contains(strings.ToLower(l.Operator.Argument), macro) {
+				return true
+			}
+			for _, a := range l.Actions {
+				if strings.Contains(strings.ToLower(a.Value), macro) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// anchoredElsewhere reports whether all TX patterns of a rule begin, anchored,
+// with something else than the prefix.
+func anchoredElsewhere(l *seclang.Rule, prefix string) bool {
+	for _, v := range l.Variables {
+		if v.Name != "TX" || !v.Regex {
+			continue
+		}
+		literal, anchored := strings.CutPrefix(strings.ToLower(v.Key), "^")
+		if !anchored || literal == "" || regexp.QuoteMeta(literal) != literal || strings.HasPrefix(prefix, literal) || strings.HasPrefix(literal, prefix) {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(l.Variables, func(v seclang.Variable) bool { return v.Name == "TX" && !v.Regex })
 }

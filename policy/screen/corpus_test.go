@@ -303,3 +303,37 @@ var headerNames = []string{
 	"X-Filename", "X_Filename", "X.Filename", "Cache-Control", "Content-Encoding", "Accept-Charset", "Expect", "X-Up-Devcap-Post-Charset",
 	"Sec-Fetch-User", "Sec-CH-UA-Mobile", "Accept-Encoding", "X-Forwarded-For", "Host", "Proxy", "If",
 }
+
+// vectors are requests for what the regression tests leave out, and for the
+// rules that read variables named by the transaction.
+func vectors() (out []*screen.Input) {
+	with := func(change func(*screen.Input)) {
+		in := browser()
+		change(in)
+		out = append(out, in)
+	}
+	header := func(name, value string) {
+		with(func(in *screen.Input) { in.Headers = append(in.Headers, screen.Header{Name: name, Value: value}) })
+	}
+	arg := func(name, value string) {
+		with(func(in *screen.Input) { in.Args = append(in.Args, screen.Arg{Name: name, Value: value}) })
+	}
+	header("Transfer-Encoding", "chunked")
+	header("X-Multipart_Headers_Content_Types_0", "x")
+	header("header_name_920450_if", "x")
+	header("paramcounter_x", "2")
+	arg("multipart_headers_content_types", "x")
+	arg("MULTIPART_HEADERS_CONTENT_TYPE\u017f", "x")
+	arg("a", "\xac\xed\x00\x05")
+	arg("page", "twice, as the query has one")
+	arg("", "nameless")
+	with(func(in *screen.Input) {
+		in.Headers = append(in.Headers, screen.Header{Name: "Content-Type", Value: "text/xml"}, screen.Header{Name: "content-type", Value: "application/json"})
+	})
+	with(func(in *screen.Input) {
+		in.Args = []screen.Arg{{Name: "x"}, {Name: "X", Origin: screen.Path}, {Name: ""}, {Name: "", Origin: screen.Query}}
+	})
+	with(func(in *screen.Input) { in.Opaque, in.Body = false, "some=%zz" })
+	out = append(out, &screen.Input{}, &screen.Input{HasHead: true}, &screen.Input{Body: "a body alone"})
+	return out
+}

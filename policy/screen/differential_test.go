@@ -99,7 +99,7 @@ func TestDifferentialRegression(t *testing.T) {
 	if len(all) < 4000 {
 		t.Fatalf("%d requests, want at least 4000", len(all))
 	}
-	for _, in := range all {
+	for _, in := range append(all, vectors()...) {
 		if j.check(t, in); t.Failed() {
 			break
 		}
@@ -113,7 +113,7 @@ func TestDifferentialRegression(t *testing.T) {
 	}
 	slices.Sort(silent)
 	t.Logf("never matched: %v", silent)
-	if len(silent) > 20 {
+	if len(silent) > 0 {
 		t.Errorf("%d rules were never matched: the comparison shows nothing about them", len(silent))
 	}
 }
