@@ -6,6 +6,7 @@ package crsgen
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io/fs"
 	"strings"
@@ -32,9 +33,12 @@ func Generate() (map[string][]byte, error) {
 		case strings.HasSuffix(e.Name(), ".data"):
 			files["crs/"+e.Name()] = stripData(data)
 		case strings.HasPrefix(e.Name(), "REQUEST-"):
-			reduce(&request, data)
+			err = reduce(&request, data)
 		case strings.HasPrefix(e.Name(), "RESPONSE-"):
-			reduce(&response, data)
+			err = reduce(&response, data)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reduce %s: %w", e.Name(), err)
 		}
 	}
 	files["crs/request.conf"] = request.Bytes()
@@ -53,7 +57,9 @@ func Generate() (map[string][]byte, error) {
 			return nil, fmt.Errorf("read rule set: %w", err)
 		}
 		var b bytes.Buffer
-		reduce(&b, data)
+		if err := reduce(&b, data); err != nil {
+			return nil, fmt.Errorf("reduce %s: %w", from, err)
+		}
 		files[to] = b.Bytes()
 	}
 	return files, nil
@@ -61,7 +67,8 @@ func Generate() (map[string][]byte, error) {
 
 // reduce drops comments and blank lines, which are four fifths of the text, and
 // joins continued lines.
-func reduce(out *bytes.Buffer, conf []byte) {
+// A file that ends inside a continued line is an error: it would lose a rule.
+func reduce(out *bytes.Buffer, conf []byte) error {
 	sc := bufio.NewScanner(bytes.NewReader(conf))
 	sc.Buffer(nil, 1<<20)
 	joined := ""
@@ -77,6 +84,10 @@ func reduce(out *bytes.Buffer, conf []byte) {
 		out.WriteString(joined + line + "\n")
 		joined = ""
 	}
+	if joined != "" {
+		return errors.New("last line is continued")
+	}
+	return sc.Err()
 }
 
 // stripData drops the comments of a phrase file, as @pmFromFile does.
