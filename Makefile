@@ -40,7 +40,8 @@ layer: cli ## Cross-build dist/merlon-layer-{x86_64,arm64}.zip and unpack the na
 		GOARCH=$$a GOOS=linux $(GOBUILD) -o build/layer/$$a/extension ./extension; \
 		GOARCH=$$a GOOS=linux $(GOBUILD) -o build/layer/$$a/wrapper ./layer/wrapper; \
 	done
-	@build/merlon layer build --release $(VERSION) --from build/layer --out dist --unpack build/opt
+	@scripts/notices.sh ./extension ./layer/wrapper > build/layer/NOTICES
+	@build/merlon layer build --release $(VERSION) --notices build/layer/NOTICES --from build/layer --out dist --unpack build/opt
 
 score: cli ## Measure detection over the corpora in SHARED
 	@scripts/score.sh "$(SHARED)"

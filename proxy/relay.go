@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 )
 
@@ -23,6 +24,8 @@ type Options struct {
 	// Control serves the paths below /merlon/, which never go upstream. Nil
 	// answers them 404.
 	Control http.Handler
+	// Polled is called on the first poll of the runtime, once. Nil is not.
+	Polled func()
 	// Concurrent is set on Managed Instances, where one environment runs many
 	// invocations at once: polling while others run is no sign of anything, and
 	// Idle runs beside the poll because nothing freezes.
@@ -35,6 +38,8 @@ type Relay struct {
 	observer   Observer
 	control    http.Handler
 	concurrent bool
+	polled     sync.Once
+	onPoll     func()
 
 	up     *upstream
 	desk   desk
@@ -63,6 +68,7 @@ func New(opts Options) (*Relay, error) {
 		observer:   opts.Observer,
 		control:    opts.Control,
 		concurrent: opts.Concurrent,
+		onPoll:     opts.Polled,
 		up:         newUpstream(opts.Upstream),
 		ledger:     newLedger(),
 	}
@@ -161,6 +167,9 @@ func (rl *Relay) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch kind, id := routeOf(r); kind {
 	case nextInvocation:
+		if rl.onPoll != nil {
+			rl.polled.Do(rl.onPoll)
+		}
 		rl.serveNext(w, r)
 	case invocationResponse, invocationError:
 		rl.serveReply(w, r, kind, id)

@@ -2,7 +2,7 @@
 # Publishes Merlon's layer to the given regions and writes the ARNs to a file.
 #
 #   scripts/publish-layer.sh --regions eu-west-1,us-east-1 --version 0.1.0 \
-#       --x86_64 dist/merlon-x86_64.zip --arm64 dist/merlon-arm64.zip
+#       --x86_64 dist/merlon-layer-x86_64.zip --arm64 dist/merlon-layer-arm64.zip
 #
 # Needs the AWS CLI and, on the account, lambda:PublishLayerVersion (and
 # lambda:AddLayerVersionPermission with --public or --account). Each

@@ -24,9 +24,9 @@ const maxLine = 64 << 20
 
 type inspectCmd struct {
 	Policy    string `help:"Policy file to decide by." type:"existingfile"`
-	Mode      string `help:"Mode to decide in." enum:"block,monitor" default:"block"`
-	Paranoia  int    `help:"Paranoia level, 1 to 4." default:"1"`
-	Threshold int    `help:"Anomaly score from which an event is refused." default:"5"`
+	Mode      string `help:"Mode to decide in; default block, or the policy file's." enum:"block,monitor," default:""`
+	Paranoia  int    `help:"Paranoia level, 1 to 4; default 1, or the policy file's."`
+	Threshold int    `help:"Anomaly score from which an event is refused; default 5, or the policy file's."`
 	Detect    bool   `help:"Count an event as blocked when a finding reaches the threshold, also where its trigger is not refused."`
 	NoScreen  bool   `help:"Put every event to the rule engine, without the screen before it: slow, for comparison."`
 	Jobs      int    `help:"Events inspected at the same time; 0 means one for each processor."`
@@ -113,22 +113,32 @@ func (c *inspectCmd) Run(ctx context.Context, std stdio) error {
 	return errors.Join(append(faults, readErr)...)
 }
 
+// guard makes the guard of the flags: what a flag says goes before the policy
+// file, and the file before the defaults.
 func (c *inspectCmd) guard() (*guard.Guard, error) {
 	cfg := config.Default()
-	cfg.Policy, cfg.Paranoia, cfg.Threshold = c.Policy, c.Paranoia, c.Threshold
-	if c.Paranoia < 1 || c.Paranoia > 4 {
-		return nil, fmt.Errorf("--paranoia %d: want 1 to 4", c.Paranoia)
-	}
+	cfg.Policy = c.Policy
 	p, err := agent.LoadPolicy(&cfg)
 	if err != nil {
 		return nil, err
 	}
 	if c.Policy == "" {
+		p.Mode = verdict.Block
+	}
+	switch c.Mode {
+	case "block":
+		p.Mode = verdict.Block
+	case "monitor":
+		p.Mode = verdict.Monitor
+	}
+	if c.Paranoia != 0 {
+		cfg.Paranoia = c.Paranoia
+	}
+	if c.Threshold != 0 {
 		p.Threshold = c.Threshold
 	}
-	p.Mode = verdict.Block
-	if c.Mode == "monitor" {
-		p.Mode = verdict.Monitor
+	if cfg.Paranoia < 1 || cfg.Paranoia > 4 || p.Threshold < 1 || p.Threshold > 100 {
+		return nil, fmt.Errorf("paranoia %d, threshold %d: want 1 to 4 and 1 to 100", cfg.Paranoia, p.Threshold)
 	}
 	e, err := agent.NewEngine(cfg, p.Threshold, !c.NoScreen)
 	if err != nil {

@@ -26,6 +26,7 @@ type layerBuildCmd struct {
 	Unpack  string `help:"Directory to unpack this machine's layer to, laid out like /opt."`
 	Release string `help:"Version to write into the layer." required:""`
 	License string `help:"Licence text." default:"LICENSE" type:"existingfile"`
+	Notices string `help:"Licences of the modules that are linked in." type:"existingfile"`
 }
 
 // Run packs one zip for each architecture that was built.
@@ -75,7 +76,15 @@ func (c *layerBuildCmd) pack(a bundle.Arch, dir string, license []byte) ([]byte,
 	if err != nil {
 		return nil, err
 	}
-	return bundle.Build(bundle.Layer{Arch: a, Version: c.Release, Extension: ext, Wrapper: wrapper, License: license})
+	l := bundle.Layer{Arch: a, Version: c.Release, Extension: ext, Wrapper: wrapper, License: license}
+	if c.Notices != "" {
+		data, err := os.ReadFile(c.Notices)
+		if err != nil {
+			return nil, err
+		}
+		l.Extra = append(l.Extra, bundle.File{Name: "merlon/NOTICES", Data: data})
+	}
+	return bundle.Build(l)
 }
 
 // unpackFresh replaces a directory by the layer's contents. It removes only
@@ -96,7 +105,7 @@ func unpackFresh(data []byte, dir string) error {
 type layerWrapCmd struct {
 	Function string `arg:"" help:"The function's deployment package." type:"existingfile"`
 	Out      string `help:"File to write; default FUNCTION with -merlon before its ending." short:"o"`
-	Layer    string `help:"Layer zip or unpacked layer to take the launcher from." default:"build/opt"`
+	Layer    string `help:"Directory of an unpacked layer to take the launcher from." default:"build/opt"`
 	Arch     string `help:"Architecture of the function: x86_64 or arm64." default:"${goarch}"`
 }
 

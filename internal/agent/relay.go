@@ -25,6 +25,7 @@ func (x *extension) newRelay() (*proxy.Relay, error) {
 		Upstream:   x.upstream(),
 		Observer:   newObserver(x.log),
 		Control:    server.Handler(hello.DeriveKey(x.raw, x.cfg.Listen), x.presence.onHello),
+		Polled:     func() { x.presence.seen.Store(true) },
 		Concurrent: x.environ["AWS_LAMBDA_INITIALIZATION_TYPE"] == managedInstances,
 	}
 	if x.policy.Mode != verdict.Off {
@@ -84,7 +85,7 @@ func (o observer) Observe(e proxy.Event) {
 	switch e.Kind {
 	case proxy.InspectorPanic, proxy.RelayFault:
 		log = o.log.Error
-	case proxy.EventHeld, proxy.HeldDelivered:
+	case proxy.EventHeld, proxy.HeldDelivered, proxy.PollAbandoned: // every shutdown abandons a poll
 		log = o.log.Info
 	}
 	log("relay", zap.Stringer("event", e.Kind), zap.String("requestId", e.RequestID), zap.Int("status", e.Status),

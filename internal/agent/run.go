@@ -61,6 +61,9 @@ func Run(ctx context.Context, environ []string, out io.Writer) error {
 	if x.api, err = lambdaapi.New(x.environ["AWS_LAMBDA_RUNTIME_API"]); err != nil {
 		return err
 	}
+	writing, stopWriting := context.WithCancel(ctx)
+	defer stopWriting()
+	go x.reporter.Run(writing)
 	listenErr := x.open()
 	if _, err := x.api.Register(ctx, Name, lambdaapi.Shutdown); err != nil {
 		return fmt.Errorf("register extension: %w", err)
@@ -159,16 +162,22 @@ func (x *extension) open() error {
 // things stand. Its error refuses the INIT phase.
 func (x *extension) start(listenErr error) error {
 	x.announce()
-	if err := x.cfg.InitError(x.faults); err != nil {
+	if x.cfg.Mode == config.ModeOff {
+		return nil // the kill switch works with anything else broken
+	}
+	if err := x.faults.Err(); err != nil && x.policy.FailClosed {
 		return err
 	}
 	switch {
-	case x.cfg.Mode == config.ModeOff:
-		return nil
+	case listenErr != nil && x.policy.FailClosed:
+		// The launcher refuses as well, where the environment says closed; the
+		// policy file is read here only.
+		x.presence.unprotected("the proxy cannot listen: "+listenErr.Error(), portRemedy)
+		return listenErr
 	case listenErr != nil:
 		x.presence.unprotected("the proxy cannot listen, events are not inspected: "+listenErr.Error(),
-			"free the port or set MERLON_LISTEN to another loopback address")
-		return nil // with MERLON_ON_FAULT=closed the launcher refuses to start the runtime
+			portRemedy)
+		return nil
 	}
 	x.presence.watch()
 	if x.policy.Mode == verdict.Off {
@@ -184,6 +193,8 @@ func (x *extension) start(listenErr error) error {
 	return nil
 }
 
+const portRemedy = "free the port or set MERLON_LISTEN to another loopback address"
+
 // announce writes the start line, with every fault and its remedy.
 func (x *extension) announce() {
 	level := x.log.Info
@@ -197,7 +208,7 @@ func (x *extension) announce() {
 	level("merlon started", zap.String("version", Version), zap.Stringer("mode", x.policy.Mode),
 		zap.Int("threshold", x.policy.Threshold), zap.Int("paranoia", x.cfg.Paranoia), zap.String("policy", x.policy.Version),
 		zap.Bool("failClosed", x.policy.FailClosed), zap.Stringer("listen", x.cfg.Listen),
-		zap.String("ruleset", x.ruleset()), zap.Strings("configFaults", texts))
+		zap.String("ruleset", x.ruleset()), zap.String("invokeMode", x.invokeMode()), zap.Strings("configFaults", texts))
 	if names := x.faults.Names(config.Invalid); len(names) > 0 {
 		x.reporter.Metric(x.environ["AWS_LAMBDA_FUNCTION_NAME"], map[string]float64{"ConfigFault": float64(len(names))})
 	}
@@ -205,6 +216,15 @@ func (x *extension) announce() {
 		x.reporter.Metric(x.environ["AWS_LAMBDA_FUNCTION_NAME"], map[string]float64{"ConfigUnknown": float64(len(names))})
 	}
 	x.reporter.Flush()
+}
+
+// invokeMode tells how HTTP refusals are shaped. Auto takes callers for
+// buffered ones; a function URL that streams shows them the envelope as text.
+func (x *extension) invokeMode() string {
+	if x.cfg.InvokeMode == config.InvokeAuto {
+		return "auto: answers as to buffered callers; set MERLON_INVOKE_MODE=stream if the function's URL streams"
+	}
+	return x.cfg.InvokeMode.String()
 }
 
 // untilShutdown waits for the end of the environment and closes down in order:

@@ -28,7 +28,7 @@ func decisionVars() []Var {
 			Doc:     "Share of the invocation's remaining time that inspection may use.",
 			binding: percent(func(c *Config) *int { return &c.BudgetPercent }, 1, 90)},
 		{Name: "MERLON_RULES", Since: first, Readers: Extension,
-			Doc:     "`default` is the Core Rule Set with Merlon's packs and overlays; `crs-only` is the unmodified Core Rule Set, for regression tests.",
+			Doc:     "`default` is the Core Rule Set set up for Lambda; `crs-only` is the unmodified Core Rule Set, for regression tests.",
 			binding: oneOf(func(c *Config) *Rules { return &c.Rules }, RulesDefault, RulesCRSOnly)},
 		{Name: "MERLON_POLICY", Since: first, Readers: Extension, Default: "none",
 			Doc:     "Path of the policy file.",

@@ -32,12 +32,35 @@ type Reporter struct {
 	name    string // the function's, as the last line gave it
 
 	writing sync.Mutex // keeps the order of flushes
+	kick    chan struct{}
 }
 
 // New makes a Reporter that writes lines to out. env identifies the execution
 // environment.
 func New(out io.Writer, env string, now func() time.Time) *Reporter {
-	return &Reporter{out: out, env: env, now: now}
+	return &Reporter{out: out, env: env, now: now, kick: make(chan struct{}, 1)}
+}
+
+// Run writes lines as they are queued, until ctx ends. The log should have a
+// verdict before the function gets the event: code that takes over the function
+// can stop us, but not take back a line. Idle and Flush write what is left.
+func (r *Reporter) Run(ctx context.Context) {
+	for {
+		select {
+		case <-r.kick:
+			r.Flush()
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// wake tells Run that there is something to write.
+func (r *Reporter) wake() {
+	select {
+	case r.kick <- struct{}{}:
+	default: // it knows already
+	}
 }
 
 // Add queues a verdict. It never blocks and never fails: when the queue is full
@@ -55,6 +78,7 @@ func (r *Reporter) Add(rec verdict.Record) {
 	rec.Env.ID, rec.Env.Seq = r.env, r.seq
 	rec.Timestamp = verdict.Timestamp(r.now())
 	r.queue = append(r.queue, encode(&rec))
+	r.wake()
 }
 
 // maxLine bounds a line. Lambda cuts longer ones at 256 KB, CloudWatch at 1 MB;

@@ -65,7 +65,7 @@ func Generate() (map[string][]byte, error) {
 	return files, nil
 }
 
-// reduce drops comments and blank lines, which are four fifths of the text, and
+// reduce drops comments and blank lines, and
 // joins continued lines.
 // A file that ends inside a continued line is an error: it would lose a rule.
 func reduce(out *bytes.Buffer, conf []byte) error {
