@@ -88,6 +88,28 @@ func Parse(data []byte) (*File, error) {
 	return &f, nil
 }
 
+// Salvage reads the mode and the policy for faults out of a file that Parse
+// refuses, line by line. A typing error in an exception must not turn blocking
+// into monitoring; everything else in such a file is left alone.
+func Salvage(data []byte) *File {
+	f := &File{}
+	for line := range strings.Lines(string(data[:min(len(data), maxFile)])) {
+		line, _, _ = strings.Cut(line, "#")
+		name, value, ok := strings.Cut(line, ":")
+		if !ok {
+			continue
+		}
+		value = strings.Trim(strings.TrimSpace(value), `"'`)
+		switch {
+		case name == "mode" && (value == "block" || value == "monitor" || value == "off"):
+			f.Mode = value
+		case name == "onFault" && (value == "open" || value == "closed"):
+			f.OnFault = value
+		}
+	}
+	return f
+}
+
 // plainYAML refuses what a reviewer may read differently from us: a second
 // document, which would be ignored, and anchors, aliases, merge keys and tags,
 // with which a line says something elsewhere. Ten aliases of ten aliases are

@@ -120,6 +120,9 @@ func (p *Policy) act(v *verdict.Verdict, e Evidence) {
 	case v.Mode == verdict.Block && v.Reason == verdict.RuleMatch:
 		v.Action, v.Reason = verdict.ActionMonitor, verdict.NotEnforced
 		v.Message += "; delivered, because a refusal of this event source would lose data or stall it"
+	case v.Mode == verdict.Block:
+		v.Action = verdict.ActionMonitor
+		v.Message += "; delivered, because a refusal of this event source would lose data or stall it"
 	default:
 		v.Action = verdict.ActionMonitor
 	}

@@ -24,7 +24,8 @@ var Version = "dev"
 
 // LoadPolicy makes the policy of a configuration: the defaults, then the policy
 // file, then what the environment sets. A file that cannot be used is an error
-// beside a policy without it, so that the caller can go on and say so. The file's
+// beside a policy without it, but for the mode it asked for, so that the caller
+// can go on and say so. The file's
 // paranoia level goes into cfg.
 func LoadPolicy(cfg *config.Config) (*policy.Policy, error) {
 	p := policy.Default()
@@ -61,7 +62,8 @@ func applyFile(p *policy.Policy, cfg *config.Config) error {
 	}
 	f, err := policy.Parse(data)
 	if err != nil {
-		return fmt.Errorf("%q: %w", cfg.Policy, err)
+		err = fmt.Errorf("%q: %w", cfg.Policy, err)
+		return errors.Join(err, policy.Salvage(data).Apply(p))
 	}
 	if f.Paranoia > 0 && cfg.Source("MERLON_PARANOIA") != config.FromEnvironment {
 		cfg.Paranoia = f.Paranoia

@@ -13,6 +13,9 @@ import (
 func (e *Engine) inspectStock(ctx context.Context, ev *event.Event) (res verdict.Inspection, err error) {
 	res.Scores = make([]int, 1)
 	if ev.HTTP == nil {
+		// The set is made for HTTP requests. An event that is none is not clean
+		// for it, it is not inspected.
+		res.Limits = []string{"rule-set"}
 		return res, nil
 	}
 	tx := e.waf.NewTransaction()
