@@ -130,11 +130,15 @@ func (d *document) pairs(n int32, out []pair) []pair {
 	}
 	d.children(n, func(c int32) {
 		key := d.nodes[c].key
-		if d.nodes[c].kind == kindArray {
+		if d.nodes[c].kind == kindArray && d.nodes[c].last > c {
 			d.children(c, func(e int32) { out = append(out, pair{key, d.scalarText(e), e}) })
 			return
 		}
-		out = append(out, pair{key, d.scalarText(c), c})
+		value := ""
+		if d.nodes[c].kind != kindArray { // an empty one leaves the name
+			value = d.scalarText(c)
+		}
+		out = append(out, pair{key, value, c})
 	})
 	return out
 }

@@ -68,9 +68,17 @@ func delimiter(s string, from int, boundary string) (start, end int) {
 		if start > 0 && s[start-1] != '\n' && s[start-1] != '\r' {
 			continue
 		}
-		line, _, _ := strings.Cut(s[from:], "\n")
-		if strings.Trim(strings.TrimPrefix(line, "--"), " \t\r") == "" {
-			return start, min(len(s), from+len(line)+1)
+		// Only blanks are looked at: a search for the end of the line would read
+		// a body of boundaries and no line ends once for each of them.
+		end = from
+		if strings.HasPrefix(s[end:], "--") {
+			end += 2
+		}
+		for end < len(s) && (s[end] == ' ' || s[end] == '\t' || s[end] == '\r') {
+			end++
+		}
+		if end == len(s) || s[end] == '\n' {
+			return start, min(len(s), end+1)
 		}
 	}
 }
@@ -97,6 +105,10 @@ func (d *decoder) part(s string, at leafAt) {
 	f := at
 	f.name, f.sub = p.name, join(at.sub, firstOf(p.name, "part"))
 	for _, h := range p.rest {
+		if !d.room() {
+			d.addText(head, f) // whole, as what is left of it has no place of its own
+			break
+		}
 		g := f
 		g.name, g.sub = h.name, f.sub+"."+firstOf(h.name, "header")
 		d.addText(h.value, g)
@@ -156,8 +168,10 @@ type partHead struct {
 }
 
 func readPart(head string) (p partHead) {
-	unfolded := strings.NewReplacer("\r\n ", " ", "\r\n\t", " ", "\n ", " ", "\n\t", " ").Replace(head)
-	for line := range strings.Lines(unfolded) {
+	if strings.Contains(head, "\n ") || strings.Contains(head, "\n\t") {
+		head = strings.NewReplacer("\r\n ", " ", "\r\n\t", " ", "\n ", " ", "\n\t", " ").Replace(head)
+	}
+	for line := range strings.Lines(head) {
 		line = strings.TrimRight(line, "\r\n")
 		name, value, ok := strings.Cut(line, ":")
 		value = strings.TrimSpace(value)
