@@ -2,41 +2,31 @@ package agent
 
 import (
 	"context"
-	"errors"
 
 	"github.com/merlon-security/merlon/internal/event"
-	"github.com/merlon-security/merlon/internal/guard"
 	"github.com/merlon-security/merlon/internal/verdict"
+	"github.com/merlon-security/merlon/policy/waf"
 )
 
-// pendingEngine is an engine that is being built. Lambda hands out no event
-// before the extension has asked for its next one, and the extension asks only
-// when the engine stands; the wait below is for services that do otherwise.
-type pendingEngine struct {
-	ready  chan struct{}
-	engine guard.Engine
-	err    error
+// engine is a rule engine that may have failed to come up. Without one every
+// event is a fault, and the policy for faults decides.
+type engine struct {
+	waf *waf.Engine
+	err error
 }
 
-func newPendingEngine() *pendingEngine { return &pendingEngine{ready: make(chan struct{})} }
-
-// build runs the constructor; it is called once.
-func (p *pendingEngine) build(construct func() (guard.Engine, error)) error {
-	p.engine, p.err = construct()
-	close(p.ready)
-	return p.err
+// warm builds what the engine left for after registration.
+func (e *engine) warm() error {
+	if e.err == nil {
+		e.err = e.waf.Warm()
+	}
+	return e.err
 }
 
-// Inspect waits for the engine and inspects. An engine that could not be built
-// is a fault for every event, and the policy for faults decides.
-func (p *pendingEngine) Inspect(ctx context.Context, ev *event.Event) (verdict.Inspection, error) {
-	select {
-	case <-p.ready:
-	case <-ctx.Done():
-		return verdict.Inspection{}, errors.New("the engine is not ready")
+// Inspect implements guard.Engine.
+func (e *engine) Inspect(ctx context.Context, ev *event.Event) (verdict.Inspection, error) {
+	if e.err != nil {
+		return verdict.Inspection{}, e.err
 	}
-	if p.err != nil {
-		return verdict.Inspection{}, p.err
-	}
-	return p.engine.Inspect(ctx, ev)
+	return e.waf.Inspect(ctx, ev)
 }

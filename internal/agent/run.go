@@ -16,7 +16,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/merlon-security/merlon/internal/config"
-	"github.com/merlon-security/merlon/internal/guard"
 	"github.com/merlon-security/merlon/internal/lambdaapi"
 	"github.com/merlon-security/merlon/internal/report"
 	"github.com/merlon-security/merlon/internal/verdict"
@@ -39,7 +38,7 @@ type extension struct {
 	reporter *report.Reporter
 	api      *lambdaapi.Client
 	presence *presence
-	engine   *pendingEngine
+	engine   engine
 	relay    *proxy.Relay // nil while idling
 	served   chan error
 	taskRoot string
@@ -79,7 +78,7 @@ func Run(ctx context.Context, environ []string, out io.Writer) error {
 func newExtension(environ []string, out io.Writer) *extension {
 	cfg, faults := config.Parse(environ)
 	x := &extension{
-		environ: toMap(environ), raw: environ, cfg: cfg, faults: faults, engine: newPendingEngine(), taskRoot: "/var/task",
+		environ: toMap(environ), raw: environ, cfg: cfg, faults: faults, taskRoot: "/var/task",
 		log: NewLogger(out, cfg.LogLevel), served: make(chan error, 1),
 	}
 	x.reporter = report.New(out, verdict.NewID(time.Now()), time.Now)
@@ -145,6 +144,9 @@ func (x *extension) open() error {
 	if x.cfg.Mode == config.ModeOff {
 		return nil
 	}
+	if x.policy.Mode != verdict.Off {
+		x.engine.waf, x.engine.err = NewEngine(x.cfg, x.policy.Threshold, true)
+	}
 	relay, err := x.newRelay()
 	if err != nil {
 		return err
@@ -183,8 +185,7 @@ func (x *extension) start(listenErr error) error {
 	if x.policy.Mode == verdict.Off {
 		return nil
 	}
-	err := x.engine.build(func() (guard.Engine, error) { return NewEngine(x.cfg, x.policy.Threshold, true) })
-	if err != nil {
+	if err := x.engine.warm(); err != nil {
 		x.log.Error("the rules do not compile", zap.Error(err))
 		if x.policy.FailClosed {
 			return err

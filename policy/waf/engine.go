@@ -10,10 +10,8 @@ package waf
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 
@@ -37,32 +35,48 @@ type Options struct {
 // Engine inspects events. It is immutable but for pools, and safe for
 // concurrent use.
 type Engine struct {
-	waf     coraza.WAF
-	set     rules.Set
+	opts    Options
 	program *screen.Program // nil without screen
 	scratch sync.Pool
-	info    map[int]ruleInfo
+	chunks  sync.Pool
 	late    atomic.Int32 // evaluations given up on that still run
+
+	build sync.Once // of what follows
+	waf   coraza.WAF
+	info  map[int]ruleInfo
+	fault error
 }
 
-// New compiles the rules.
+// New makes the engine with the screen ready, which most events never get
+// past. Coraza is built by Warm, or by the first event that needs it.
 func New(o Options) (*Engine, error) {
-	registerLazy()
-	text := rules.SecLang(o.Rules)
-	info := map[int]ruleInfo{}
-	cfg := coraza.NewWAFConfig().WithRootFS(rules.Data()).WithDirectives(text)
-	waf, err := coraza.NewWAF(experimental.WAFConfigWithRuleObserver(cfg, collect(info)))
-	if err != nil {
-		return nil, fmt.Errorf("compile rules: %w", err)
+	e := &Engine{opts: o}
+	e.chunks.New = func() any { return new(chunk) }
+	if o.NoScreen || o.Rules.Set != rules.Default {
+		return e, e.Warm()
 	}
-	e := &Engine{waf: waf, set: o.Rules.Set, info: info}
-	if !o.NoScreen && o.Rules.Set == rules.Default {
-		if e.program, err = compileScreen(text, o.Rules.Paranoia); err != nil {
-			return nil, fmt.Errorf("compile screen: %w", err)
-		}
-		e.scratch.New = func() any { return e.program.NewScratch() }
+	var err error
+	if e.program, err = compileScreen(rules.SecLang(o.Rules), o.Rules.Paranoia); err != nil {
+		return nil, fmt.Errorf("compile screen: %w", err)
 	}
+	e.scratch.New = func() any { return e.program.NewScratch() }
 	return e, nil
+}
+
+// Warm builds Coraza. It is called while the execution environment
+// initialises, when the processor is not yet rationed.
+func (e *Engine) Warm() error {
+	e.build.Do(func() {
+		registerLazy()
+		info := map[int]ruleInfo{}
+		cfg := coraza.NewWAFConfig().WithRootFS(rules.Data()).WithDirectives(rules.SecLang(e.opts.Rules))
+		e.waf, e.fault = coraza.NewWAF(experimental.WAFConfigWithRuleObserver(cfg, collect(info)))
+		if e.fault != nil {
+			e.fault = fmt.Errorf("compile rules: %w", e.fault)
+		}
+		e.info = info
+	})
+	return e.fault
 }
 
 func compileScreen(text string, paranoia int) (*screen.Program, error) {
@@ -75,28 +89,75 @@ func compileScreen(text string, paranoia int) (*screen.Program, error) {
 	}})
 }
 
-// Inspect looks for attacks in an event. ctx bounds the time: chunks of the
-// event that it leaves no time for are named in the result. The error is our
-// own fault, never the event's; what had been found before it is in the result.
+// Inspect looks for attacks in an event. ctx bounds the time: what it leaves no
+// time for is named in the result. The error is our own fault, never the
+// event's; what had been found before it is in the result.
+//
+// The screen sees the whole event before Coraza sees any of it. It is a hundred
+// times cheaper, so a long event that has nothing to find is through in time,
+// and what there is to find is known early.
 func (e *Engine) Inspect(ctx context.Context, ev *event.Event) (verdict.Inspection, error) {
-	if e.set == rules.CRSOnly {
+	if e.opts.Rules.Set == rules.CRSOnly {
 		return e.inspectStock(ctx, ev)
 	}
 	res := verdict.Inspection{Scores: make([]int, max(1, ev.Records))}
-	for c := range chunks(ev) {
-		found, err := e.withinTime(ctx, ev, c)
-		if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-			res.Limits = append(res.Limits, "time")
+	suspects, err := e.screen(ctx, ev, &res)
+	for _, s := range suspects {
+		if err != nil {
 			break
 		}
-		if err != nil {
-			return res, err
+		var found chunkFindings
+		found, err = within(ctx, e, s.size >= slowChunk, func() (chunkFindings, error) { return e.evaluate(ctx, ev, s) })
+		if outOfTime(err) {
+			res.Limits, err = append(res.Limits, "time"), nil
+			break
 		}
 		more := found.findings[:min(len(found.findings), maxFindings-len(res.Findings))]
 		res.Findings = append(res.Findings, more...)
-		res.Scores[c.scoreIndex()] += found.score
+		res.Scores[s.scoreIndex()] += found.score
 	}
-	return res, nil
+	return res, err
+}
+
+// suspect is a chunk in which rules may match, with the rules that cannot.
+type suspect struct {
+	*chunk
+	narrow [][2]int
+}
+
+// screen returns the chunks that Coraza has to see.
+func (e *Engine) screen(ctx context.Context, ev *event.Event, res *verdict.Inspection) (suspects []suspect, err error) {
+	c := e.chunks.Get().(*chunk)
+	for walk := newChunker(ev); walk.next(c); {
+		s, err := within(ctx, e, c.size >= slowScan, func() (suspect, error) { return e.scan(c) })
+		if outOfTime(err) {
+			res.Limits = append(res.Limits, "time")
+			return suspects, nil // c may still be in use
+		}
+		if err != nil {
+			return suspects, err
+		}
+		if s.chunk != nil {
+			suspects = append(suspects, s)
+			c = new(chunk)
+		}
+	}
+	e.chunks.Put(c)
+	return suspects, nil
+}
+
+// scan puts one chunk to the screen. A clean one gives no suspect.
+func (e *Engine) scan(c *chunk) (suspect, error) {
+	if e.program == nil {
+		return suspect{chunk: c}, nil
+	}
+	s := e.scratch.Get().(*screen.Scratch)
+	defer e.scratch.Put(s)
+	r := e.program.Scan(s, &c.in)
+	if r.Clean {
+		return suspect{}, nil
+	}
+	return suspect{chunk: c, narrow: e.program.Narrow(nil, &c.in, r)}, nil
 }
 
 // chunkFindings is what one chunk added.
@@ -105,73 +166,17 @@ type chunkFindings struct {
 	score    int
 }
 
-// mostLate bounds the evaluations that go on after their event was given up:
-// Coraza cannot be interrupted inside a transaction.
-const mostLate = 2
-
-// withinTime inspects a chunk and gives up when ctx ends. Small chunks take
-// less time than handing them to a goroutine is worth.
-func (e *Engine) withinTime(ctx context.Context, ev *event.Event, c *chunk) (chunkFindings, error) {
-	if err := ctx.Err(); err != nil {
-		return chunkFindings{}, err
-	}
-	if _, limited := ctx.Deadline(); !limited || c.size < slowChunk {
-		return e.inspectChunk(ctx, ev, c)
-	}
-	if e.late.Load() >= mostLate {
-		return chunkFindings{}, context.DeadlineExceeded
-	}
-	type outcome struct {
-		chunkFindings
-		err error
-	}
-	done := make(chan outcome, 1)
-	go func() {
-		found, err := e.inspectChunk(ctx, ev, c)
-		done <- outcome{found, err}
-	}()
-	select {
-	case o := <-done:
-		return o.chunkFindings, o.err
-	case <-ctx.Done():
-	}
-	// Only what has been given up on counts: an environment that runs many
-	// invocations at once evaluates many chunks at once.
-	e.late.Add(1)
-	go func() {
-		<-done
-		e.late.Add(-1)
-	}()
-	return chunkFindings{}, ctx.Err()
-}
-
-// inspectChunk screens one chunk and gives it to Coraza if anything can match.
-// A panic is its error: findings of earlier chunks must not be lost with it, or
-// an attack could hide in front of whatever makes the engine fall over.
-func (e *Engine) inspectChunk(ctx context.Context, ev *event.Event, c *chunk) (found chunkFindings, err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			found, err = chunkFindings{}, verdict.Panic(v, debug.Stack())
-		}
-	}()
-	var narrow [][2]int
-	if e.program != nil {
-		s := e.scratch.Get().(*screen.Scratch)
-		defer e.scratch.Put(s)
-		r := e.program.Scan(s, &c.in)
-		if r.Clean {
-			return found, nil
-		}
-		narrow = e.program.Narrow(nil, &c.in, r)
-	}
-	if !c.in.HasHead {
+// evaluate puts one chunk to Coraza.
+func (e *Engine) evaluate(ctx context.Context, ev *event.Event, s suspect) (found chunkFindings, err error) {
+	narrow := s.narrow
+	if !s.in.HasHead {
 		narrow = append(narrow, headless[:]...)
 	}
-	m, err := e.run(&c.in, narrow)
+	m, err := e.run(&s.in, narrow)
 	if err != nil || m.score == 0 {
 		return found, err
 	}
-	return chunkFindings{findings: e.findings(ctx, ev, c, m), score: m.score}, nil
+	return chunkFindings{findings: e.findings(ctx, ev, s.chunk, m), score: m.score}, nil
 }
 
 // headless are the rules that have no object in an event that is not an HTTP

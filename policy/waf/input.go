@@ -1,8 +1,6 @@
 package waf
 
 import (
-	"iter"
-
 	"github.com/merlon-security/merlon/internal/event"
 	"github.com/merlon-security/merlon/internal/verdict"
 	"github.com/merlon-security/merlon/policy/screen"
@@ -14,7 +12,8 @@ import (
 const (
 	chunkLeaves = 200
 	chunkBytes  = 128 << 10
-	slowChunk   = 8 << 10 // from here on one takes long enough to be given up on
+	slowChunk   = 8 << 10  // from here on Coraza takes long enough to be given up on
+	slowScan    = 64 << 10 // and so does the screen
 )
 
 // chunk is what one transaction inspects: the head of the HTTP request with the
@@ -29,32 +28,45 @@ type chunk struct {
 
 func (c *chunk) scoreIndex() int { return int(max(0, c.record)) }
 
-// chunks maps an event to transactions, one at a time: an event of a hundred
+// chunker maps an event to transactions, one at a time: an event of a hundred
 // thousand leaves need not be held twice.
-func chunks(ev *event.Event) iter.Seq[*chunk] {
-	return func(yield func(*chunk) bool) {
-		c := &chunk{record: -1}
-		if ev.HTTP != nil {
-			c.head(ev)
+type chunker struct {
+	ev     *event.Event
+	at     int  // the leaf to look at next
+	headed bool // the head is in a chunk already, or there is none
+}
+
+func newChunker(ev *event.Event) *chunker { return &chunker{ev: ev, headed: ev.HTTP == nil} }
+
+// next fills c with the next chunk, and returns false when there is none.
+func (w *chunker) next(c *chunk) bool {
+	c.reset()
+	if !w.headed {
+		c.head(w.ev)
+		w.headed = true
+	}
+	for ; w.at < len(w.ev.Leaves); w.at++ {
+		l := &w.ev.Leaves[w.at]
+		if !asArgument(l) {
+			continue
 		}
-		for i := range ev.Leaves {
-			l := &ev.Leaves[i]
-			if !asArgument(l) {
-				continue
-			}
-			full := len(c.args) >= chunkLeaves || c.size+len(l.Value)+len(l.Name) > chunkBytes && len(c.args) > 0
-			if full || l.Record != c.record && (len(c.args) > 0 || c.in.HasHead) {
-				if !yield(c) {
-					return
-				}
-				c = &chunk{record: l.Record}
-			}
-			c.record = l.Record
-			c.add(l, int32(i))
+		full := len(c.args) >= chunkLeaves || c.size+len(l.Value)+len(l.Name) > chunkBytes && len(c.args) > 0
+		if full || l.Record != c.record && (len(c.args) > 0 || c.in.HasHead) {
+			return true
 		}
-		if len(c.args) > 0 || c.in.HasHead {
-			yield(c)
-		}
+		c.record = l.Record
+		c.add(l, int32(w.at))
+	}
+	return len(c.args) > 0 || c.in.HasHead
+}
+
+// reset empties a chunk and keeps its memory, without keeping the last event.
+func (c *chunk) reset() {
+	clear(c.in.Args)
+	clear(c.in.Headers)
+	*c = chunk{
+		in:   screen.Input{Args: c.in.Args[:0], Headers: c.in.Headers[:0]},
+		args: c.args[:0], headers: c.headers[:0], record: -1,
 	}
 }
 

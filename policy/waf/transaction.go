@@ -26,6 +26,9 @@ type narrower interface {
 
 // run evaluates one transaction over in, without the rules in narrow.
 func (e *Engine) run(in *screen.Input, narrow [][2]int) (m matches, err error) {
+	if err := e.Warm(); err != nil {
+		return m, err
+	}
 	tx := e.waf.NewTransaction()
 	defer func() {
 		if cerr := tx.Close(); cerr != nil && err == nil {
