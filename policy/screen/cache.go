@@ -47,21 +47,23 @@ func (c *cleanCache) knows(seed maphash.Seed, text string, want []uint64) (hash 
 	return hash, true
 }
 
-// find returns where the text stands, or where it would: either of two
+// find returns where the text stands, or where it would: one of four
 // neighbours, a free one if there is one.
 func (c *cleanCache) find(hash uint64, text string) int {
-	at := int(hash&(cacheSize-1)) &^ 1
-	switch {
-	case c.entries[at] == text:
-		return at
-	case c.entries[at+1] == text:
-		return at + 1
-	case c.entries[at] == "":
-		return at
-	case c.entries[at+1] == "":
-		return at + 1
+	at := int(hash&(cacheSize-1)) &^ 3
+	free := -1
+	for i := at; i < at+4; i++ {
+		switch {
+		case c.entries[i] == text:
+			return i
+		case c.entries[i] == "" && free < 0:
+			free = i
+		}
 	}
-	return at + int(hash>>20&1)
+	if free >= 0 {
+		return free
+	}
+	return at + int(hash>>20&3)
 }
 
 // note enters a text that was clean for the rules of want.

@@ -3,8 +3,6 @@ package screen
 import (
 	"errors"
 	"fmt"
-	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/merlon-security/merlon/policy/screen/literal"
@@ -79,11 +77,8 @@ func (c *compiler) rule(i int) error {
 		m.class, m.keep = Gated, r.Phase > 2
 	case c.fate[i] == never:
 		m.class, m.keep = Bookkeeping, true
-	case inert(r):
+	case inert(r) && (c.fate[i] == always || c.effectless(i)):
 		m.class, m.keep = Bookkeeping, true
-		if len(r.Chain) == 0 && c.fate[i] == open && c.readByOthers(i) {
-			m.class = Unknown
-		}
 	case c.fate[i] == always && len(r.Chain) == 0 && r.Operator.Name == "" && quiet(r):
 		m.class, m.keep = Bookkeeping, true
 	default:
@@ -311,128 +306,4 @@ func (c *compiler) addClauses(cond necessary.Cond) []clause {
 		out = append(out, k)
 	}
 	return out
-}
-
-// protectSkipped keeps the rules a skip:n may count: with one of them taken
-// out of a transaction, another would be skipped in its place.
-func (c *compiler) protectSkipped() {
-	kept := map[int]bool{}
-	for i := range c.rules {
-		n := 0
-		for _, a := range c.rules[i].Actions {
-			if a.Name == "skip" {
-				n = number(a.Value)
-			}
-		}
-		for j := i + 1; j < len(c.rules) && n > 0; j++ {
-			if c.rules[j].Marker == "" && c.rules[j].Phase == c.rules[i].Phase {
-				kept[c.rules[j].ID] = true
-				n--
-			}
-		}
-	}
-	for i := range c.p.metas {
-		if kept[int(c.p.metas[i].id)] {
-			c.p.metas[i].keep = true
-		}
-	}
-}
-
-// readByOthers reports whether a variable this inert rule sets is read by a
-// rule that has no evaluator of its own for it.
-func (c *compiler) readByOthers(i int) bool {
-	for _, a := range c.rules[i].Actions {
-		set, ok := assignmentOf(a)
-		if !ok {
-			continue
-		}
-		for j := range c.rules {
-			if c.fate[j] == gated || !c.reads(&c.rules[j], set.key) {
-				continue
-			}
-			if _, ok, err := c.special(j); !ok || err != nil {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// reads reports whether the starter of r may read a TX variable of that name.
-func (c *compiler) reads(r *seclang.Rule, name string) bool {
-	name = strings.ToLower(name)
-	prefix, _, dynamic := strings.Cut(name, "%{")
-	return slices.ContainsFunc(r.Variables, func(v seclang.Variable) bool {
-		switch {
-		case v.Name != "TX":
-			return false
-		case v.Key == "" || v.Regex:
-			return true
-		case dynamic:
-			return strings.HasPrefix(strings.ToLower(v.Key), prefix)
-		}
-		return strings.ToLower(v.Key) == name
-	})
-}
-
-// protectWriters keeps the chained rules that set, in a link that may match
-// although the chain does not, a variable another rule reads: such a rule is
-// no hit, and yet the other depends on it.
-func (c *compiler) protectWriters() {
-	for i := range c.p.rules {
-		m := &c.p.metas[c.p.rules[i].meta]
-		at := slices.IndexFunc(c.rules, func(r seclang.Rule) bool { return r.Marker == "" && r.ID == int(m.id) })
-		r := &c.rules[at]
-		if len(r.Chain) == 0 {
-			continue
-		}
-		links := append([]seclang.Rule{*r}, r.Chain[:len(r.Chain)-1]...)
-		for _, l := range links {
-			for _, a := range l.Actions {
-				if set, ok := assignmentOf(a); ok && c.readElsewhere(at, set.key) {
-					m.keep = true
-				}
-			}
-		}
-	}
-}
-
-// readElsewhere reports whether a rule other than the one at i may read the TX
-// variable of that name, in a target or in a macro.
-func (c *compiler) readElsewhere(i int, name string) bool {
-	prefix, _, _ := strings.Cut(strings.ToLower(name), "%{")
-	macro := "%{tx." + prefix
-	for j := range c.rules {
-		if j == i || c.fate[j] == gated {
-			continue
-		}
-		links := append([]seclang.Rule{c.rules[j]}, c.rules[j].Chain...)
-		for k := range links {
-			l := &links[k]
-			if c.reads(l, name) && !anchoredElsewhere(l, prefix) || strings.Contains(strings.ToLower(l.Operator.Argument), macro) {
-				return true
-			}
-			for _, a := range l.Actions {
-				if strings.Contains(strings.ToLower(a.Value), macro) {
-					return true
-				}
-			}
-		}
-	}
-	return false
-}
-
-// anchoredElsewhere reports whether all TX patterns of a rule begin, anchored,
-// with something else than the prefix.
-func anchoredElsewhere(l *seclang.Rule, prefix string) bool {
-	for _, v := range l.Variables {
-		if v.Name != "TX" || !v.Regex {
-			continue
-		}
-		literal, anchored := strings.CutPrefix(strings.ToLower(v.Key), "^")
-		if !anchored || literal == "" || regexp.QuoteMeta(literal) != literal || strings.HasPrefix(prefix, literal) || strings.HasPrefix(literal, prefix) {
-			return false
-		}
-	}
-	return !slices.ContainsFunc(l.Variables, func(v seclang.Variable) bool { return v.Name == "TX" && !v.Regex })
 }

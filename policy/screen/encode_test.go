@@ -96,7 +96,7 @@ func TestConcurrentScans(t *testing.T) {
 func TestBenignScansDoNotAllocate(t *testing.T) {
 	p := compileCRS(t, 1)
 	s := p.NewScratch()
-	for _, row := range benchInputs[:3] {
+	for _, row := range benchInputs[:2] {
 		for range 3 {
 			p.Scan(s, row.in)
 		}

@@ -21,6 +21,7 @@ type index struct {
 	loose    []int32               // rules evaluated apart from the values: constants, counts, counters
 	batches  []*batch
 	machines []machine // compiled patterns
+	metaHead []bool    // by meta: a head rule
 	byID     []int32   // metas by ascending id
 	budget   *automaton.Budget
 	unknown  bool // a rule is of class Unknown
@@ -57,6 +58,7 @@ func (p *Program) finish() {
 	p.heads, p.all, p.always = p.newSet(), p.newSet(), p.newSet()
 	p.byByte = make([]uint64, 256*p.width)
 	p.nodeSets()
+	p.metaHead = make([]bool, len(p.metas))
 	for i, m := range p.metas {
 		p.byID = append(p.byID, int32(i))
 		p.unknown = p.unknown || m.class == Unknown
@@ -74,6 +76,7 @@ func (p *Program) finish() {
 	for i := range p.rules {
 		r := &p.rules[i]
 		if r.head {
+			p.metaHead[r.meta] = true
 			put(p.heads, i)
 		}
 		if r.constant || r.dup > 0 || len(r.counts) > 0 {

@@ -15,7 +15,8 @@ func (p *Program) Narrow(dst [][2]int, in *Input, r Result) [][2]int {
 	for _, i := range p.byID {
 		m := &p.metas[i]
 		id := int(m.id)
-		if m.keep || slices.ContainsFunc(r.Hits, func(h Hit) bool { return h.RuleID == id }) {
+		idle := !in.HasHead && p.metaHead[i]
+		if m.keep && !idle || slices.ContainsFunc(r.Hits, func(h Hit) bool { return h.RuleID == id }) {
 			open = false
 			continue
 		}

@@ -100,7 +100,8 @@ func (s *Scratch) transformAll() {
 		if from < 0 {
 			continue
 		}
-		if trigger := &p.triggers[n]; trigger.Meets(&s.texts[from].raw) {
+		// The empty text has no byte to trigger anything, and yet a length.
+		if p.triggers[n].Meets(&s.texts[from].raw) || nd.kind == transform.Length {
 			if !meets(p.below[n], s.want) {
 				s.nodeAt[n] = -1
 				continue

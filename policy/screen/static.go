@@ -177,7 +177,7 @@ func (c *compiler) follow(r *seclang.Rule) {
 		last := i == len(links)-1
 		for _, a := range links[i].Actions {
 			if set, ok := assignmentOf(a); ok {
-				c.env.disturb(set, !last || inert(r))
+				c.env.disturb(set, !last)
 			}
 		}
 	}

@@ -93,7 +93,12 @@ type remover interface {
 // whose names share memory can take each other's place.
 func runStock(t testing.TB, in *screen.Input, without [][2]int) []matched {
 	t.Helper()
-	tx := stockWAF().NewTransaction()
+	return runOn(t, stockWAF(), in, without)
+}
+
+func runOn(t testing.TB, waf coraza.WAF, in *screen.Input, without [][2]int) []matched {
+	t.Helper()
+	tx := waf.NewTransaction()
 	defer tx.Close()
 	for _, r := range without {
 		tx.(remover).RemoveRuleByIDRange(r[0], r[1])
