@@ -12,9 +12,11 @@ type Exception struct {
 	FirstRule, LastRule int
 	// Path is matched segment by segment. Any matches one segment, whatever it
 	// is; an empty Path matches the whole event.
-	Path    []Step
-	Place   verdict.Place // PlaceUnknown matches every place
-	Route   string        // exact route key; empty matches every route
+	Path  []Step
+	Place verdict.Place // PlaceUnknown matches every place
+	// Route is an exact route key or template ("GET /orders/{id}"), or a method
+	// and canonical path ("GET /orders/7"); empty matches every route.
+	Route   string
 	Reason  string
 	Expires time.Time // zero: never
 }
@@ -41,7 +43,7 @@ func (x *Exception) covers(f *verdict.Finding, e Evidence) bool {
 	switch {
 	case f.RuleID < x.FirstRule || f.RuleID > x.LastRule,
 		x.Place != verdict.PlaceUnknown && x.Place != f.Place,
-		x.Route != "" && x.Route != e.Route,
+		x.Route != "" && x.Route != e.Route && x.Route != e.Path,
 		!x.Expires.IsZero() && !e.Now.Before(x.Expires),
 		len(x.Path) > 0 && f.Ambiguous:
 		return false

@@ -33,7 +33,8 @@ func Default() *Policy { return &Policy{Version: "default", Threshold: 5} }
 // Evidence is all that is known about one event when the decision is taken.
 type Evidence struct {
 	Source   event.Source
-	Route    string
+	Route    string // the route key or template, as the front end matched it
+	Path     string // method and canonical path, as "GET /orders"
 	Findings []verdict.Finding
 	Scores   []int    // anomaly score of each record, or one for the whole event
 	Limits   []string // limits that kept part of the event from being inspected

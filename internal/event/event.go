@@ -43,6 +43,7 @@ type HTTP struct {
 	Target    string // path and query as a request line would carry them
 	Protocol  string // "HTTP/1.1" where the event does not say
 	Route     string // route key or resource template; empty if the event has none
+	Path      string // see CanonicalPath; the caller's text
 	RequestID string // the front end's request id
 	// MultiValue is set when an ALB or REST API event carries multi-value
 	// headers; an ALB wants the reply in the same form.

@@ -244,6 +244,7 @@ func (d *decoder) target(r *request) {
 	if raw == "" && len(r.query) > 0 {
 		raw = d.encodeQuery(r)
 	}
+	d.ev.HTTP.Path = CanonicalPath(path)
 	d.ev.HTTP.Target = escapeTarget(path, true)
 	if shown := d.queryLeaves(r, raw); shown != "" {
 		d.ev.HTTP.Target += "?" + escapeTarget(shown, false)

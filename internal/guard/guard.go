@@ -156,12 +156,12 @@ func (g *Guard) look(ctx context.Context, j *Judgement, body []byte, header http
 }
 
 func (g *Guard) conclude(j *Judgement, found verdict.Inspection, fault error) {
-	route := ""
+	route, path := "", ""
 	if j.Event.HTTP != nil {
-		route = j.Event.HTTP.Route
+		route, path = j.Event.HTTP.Route, j.Event.HTTP.Method+" "+j.Event.HTTP.Path
 	}
 	j.Verdict = g.Policy.Decide(policy.Evidence{
-		Source: j.Event.Source, Route: route, Findings: found.Findings, Scores: found.Scores,
+		Source: j.Event.Source, Route: route, Path: path, Findings: found.Findings, Scores: found.Scores,
 		Limits: slices.Concat(found.Limits, j.Event.Limits), Skipped: j.Event.Skipped,
 		Fault: fault, Refusable: answer.Refusable(j.Event), Retried: answer.Retried(j.Event), Now: g.Now(),
 	})

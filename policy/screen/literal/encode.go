@@ -49,7 +49,7 @@ func Read(data string) (*Set, error) {
 		n[i] = int(u32(data[4*i:]))
 		size += n[i] * width
 	}
-	if size != len(data) || n[0] != 1024 || n[1] != windowBits/64 || n[2] != bucketCount+1 || n[4] < 1 || n[4] != n[6] {
+	if size != len(data) || n[0] != maxWindow*pairWords || n[1] != windowBits/64 || n[2] != bucketCount+1 || n[4] < 1 || n[4] != n[6] {
 		return nil, errDamaged
 	}
 	s := &Set{

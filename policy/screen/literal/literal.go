@@ -10,7 +10,7 @@ package literal
 
 // Set is an immutable set of literals in lower case. It is safe for concurrent use.
 type Set struct {
-	pairs   []uint64 // 65536 bits: first two bytes of a window
+	pairs   []uint64 // 65536 bits: first two bytes of a window; then the same for windows of 2, 3 and 4 bytes alone
 	windows []uint64 // windowBits bits: hash of a whole window
 	buckets []uint16 // buckets+1 starts into entries, by hash
 	entries []entry
@@ -28,6 +28,7 @@ type entry struct {
 }
 
 const (
+	pairWords   = 1 << 16 / 64
 	windowBits  = 1 << 16
 	bucketCount = 1 << 12
 	maxWindow   = 4
@@ -58,7 +59,7 @@ func (s *Set) Scan(text string, found []uint64) (present [4]uint64) {
 	if len(text) == 0 {
 		return present
 	}
-	pairs := s.pairs[:1024]
+	pairs := s.pairs[:pairWords]
 	c := text[0]
 	present[c>>6] |= 1 << (c & 63)
 	pair := uint32(fold[c])
@@ -77,19 +78,27 @@ func (s *Set) Scan(text string, found []uint64) (present [4]uint64) {
 func (s *Set) at(text string, i int, pair uint32, found []uint64) {
 	w := pair
 	for size := 2; ; size++ {
-		h := hash(w, size)
-		if bit := h >> 16; s.windows[bit>>6]&(1<<(bit&63)) != 0 {
-			b := h >> 20
-			for _, e := range s.entries[s.buckets[b]:s.buckets[b+1]] {
-				if int(e.size) == size {
-					s.verify(text, i-int(e.offset), int(e.literal), found)
-				}
-			}
+		if s.pairs[uint32(size-1)*pairWords+pair>>6]&(1<<(pair&63)) != 0 {
+			s.window(text, i, w, size, found)
 		}
 		if size == maxWindow || i+size >= len(text) {
 			return
 		}
 		w = w<<8 | uint32(fold[text[i+size]])
+	}
+}
+
+// window looks up one window.
+func (s *Set) window(text string, i int, w uint32, size int, found []uint64) {
+	h := hash(w, size)
+	if bit := h >> 16; s.windows[bit>>6]&(1<<(bit&63)) == 0 {
+		return
+	}
+	b := h >> 20
+	for _, e := range s.entries[s.buckets[b]:s.buckets[b+1]] {
+		if int(e.size) == size {
+			s.verify(text, i-int(e.offset), int(e.literal), found)
+		}
 	}
 }
 
