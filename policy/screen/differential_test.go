@@ -2,6 +2,7 @@ package screen_test
 
 import (
 	"flag"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -74,17 +75,29 @@ func (j *judge) narrow(t *testing.T, in *screen.Input, stock []matched, without 
 		return
 	}
 	j.narrowed++
-	narrow := runStock(t, in, p.Narrow(nil, in, got))
-	first := stock
-	for range 12 {
-		if slices.Equal(narrow, stock) {
-			return
-		}
-		// Coraza keeps arguments in a map: some chained rules flip with its order.
-		j.flips++
-		stock = runStock(t, in, without)
+	ranges := p.Narrow(nil, in, got)
+	narrow := runStock(t, in, ranges)
+	if slices.Equal(narrow, stock) {
+		return
 	}
-	t.Errorf("narrowed %v, stock %v: %+v", only(narrow, first), only(first, narrow), in)
+	// Coraza keeps elements in maps and caches transformed values by the address
+	// of a name and its place: some rules flip with the order, and how often
+	// depends on which rules ran before. The usual outcome must be one of stock's.
+	usual, outcomes := map[string]int{}, map[string]bool{fmt.Sprint(stock): true}
+	for range 16 {
+		j.flips++
+		usual[fmt.Sprint(runStock(t, in, ranges))]++
+		outcomes[fmt.Sprint(runStock(t, in, without))] = true
+	}
+	most := ""
+	for o, n := range usual {
+		if n > usual[most] {
+			most = o
+		}
+	}
+	if !outcomes[most] {
+		t.Errorf("narrowed %v, stock %v: %+v", only(narrow, stock), only(stock, narrow), in)
+	}
 }
 
 func (j *judge) report(t *testing.T) {
