@@ -15,8 +15,21 @@ import (
 // Version names the rule set in verdicts.
 const Version = "crs-4.25.0"
 
-//go:embed crs merlon
+//go:embed crs merlon screen
 var files embed.FS
+
+// ScreenFile names the program of a paranoia level in this package.
+func ScreenFile(level int) string { return fmt.Sprintf("screen/pl%d.bin", level) }
+
+// Screen is the program that policy/screen loads for the default rule set at a
+// paranoia level. It was compiled from SecLang of the same level.
+func Screen(level int) []byte {
+	data, err := files.ReadFile(ScreenFile(level))
+	if err != nil {
+		panic("bug: there is a screen for each paranoia level: " + err.Error())
+	}
+	return data
+}
 
 // Set selects a composition of rules.
 type Set uint8

@@ -11,7 +11,6 @@ package waf
 import (
 	"context"
 	"fmt"
-	"io/fs"
 	"sync"
 	"sync/atomic"
 
@@ -22,7 +21,6 @@ import (
 	"github.com/merlon-security/merlon/internal/verdict"
 	"github.com/merlon-security/merlon/policy/rules"
 	"github.com/merlon-security/merlon/policy/screen"
-	"github.com/merlon-security/merlon/policy/seclang"
 )
 
 // Options fix what is constant for a configuration.
@@ -56,8 +54,8 @@ func New(o Options) (*Engine, error) {
 		return e, e.Warm()
 	}
 	var err error
-	if e.program, err = compileScreen(rules.SecLang(o.Rules), o.Rules.Paranoia); err != nil {
-		return nil, fmt.Errorf("compile screen: %w", err)
+	if e.program, err = screen.Load(rules.Screen(o.Rules.Paranoia)); err != nil {
+		return nil, fmt.Errorf("load screen: %w", err)
 	}
 	e.scratch.New = func() any { return e.program.NewScratch() }
 	return e, nil
@@ -77,16 +75,6 @@ func (e *Engine) Warm() error {
 		e.info = info
 	})
 	return e.fault
-}
-
-func compileScreen(text string, paranoia int) (*screen.Program, error) {
-	parsed, err := seclang.Parse(seclang.Source{Name: "rules", Text: rules.StockOperators(text)})
-	if err != nil {
-		return nil, err
-	}
-	return screen.Compile(parsed, screen.Options{Paranoia: paranoia, Data: func(name string) ([]byte, error) {
-		return fs.ReadFile(rules.Data(), name)
-	}})
 }
 
 // Inspect looks for attacks in an event. ctx bounds the time: what it leaves no

@@ -10,9 +10,13 @@ package main
 import (
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
+	"github.com/merlon-security/merlon/policy/rules"
+	"github.com/merlon-security/merlon/policy/screen"
+	"github.com/merlon-security/merlon/policy/seclang"
 	"github.com/merlon-security/merlon/policy/waf/crsgen"
 )
 
@@ -30,6 +34,17 @@ func run(dir string) error {
 	if err != nil {
 		return err
 	}
+	if err := write(dir, files); err != nil {
+		return err
+	}
+	programs, err := screens(os.DirFS(dir))
+	if err != nil {
+		return err
+	}
+	return write(dir, programs)
+}
+
+func write(dir string, files map[string][]byte) error {
 	for name, data := range files {
 		path := filepath.Join(dir, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -40,4 +55,28 @@ func run(dir string) error {
 		}
 	}
 	return nil
+}
+
+// screens analyses the rules of each paranoia level into the programs that the
+// extension loads at start, where the analysis would take it a third of a
+// second.
+func screens(fsys fs.FS) (map[string][]byte, error) {
+	programs := map[string][]byte{}
+	for level := 1; level <= 4; level++ {
+		text := rules.Compose(fsys, rules.Options{Paranoia: level, Threshold: 5})
+		parsed, err := seclang.Parse(seclang.Source{Name: "rules", Text: rules.StockOperators(text)})
+		if err != nil {
+			return nil, fmt.Errorf("paranoia level %d: %w", level, err)
+		}
+		p, err := screen.Compile(parsed, screen.Options{Paranoia: level, Data: func(name string) ([]byte, error) {
+			return fs.ReadFile(fsys, "crs/"+name)
+		}})
+		if err != nil {
+			return nil, fmt.Errorf("paranoia level %d: %w", level, err)
+		}
+		if programs[rules.ScreenFile(level)], err = p.MarshalBinary(); err != nil {
+			return nil, fmt.Errorf("paranoia level %d: %w", level, err)
+		}
+	}
+	return programs, nil
 }
