@@ -1,5 +1,7 @@
 package screen
 
+import "strings"
+
 // libinjection-go v0.3.3 takes time proportional to the length of the text for
 // every escaped or doubled quote inside one SQL string: 256 KB of quotes take
 // a second, 6 MB ten minutes, in Coraza as here. Such a text is not tried; it
@@ -15,7 +17,7 @@ func costly(s string) bool {
 		return false
 	}
 	for _, quote := range []byte("'\"`") {
-		if longestQuoted(s, quote)*len(s) > costlyWork {
+		if strings.Count(s, string(rune(quote)))*len(s) > costlyWork && longestQuoted(s, quote)*len(s) > costlyWork {
 			return true
 		}
 	}
