@@ -1,0 +1,76 @@
+package sample
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/merlon-security/merlon/internal/event"
+)
+
+// Benign reads the events labelled benign from a corpus: gzipped lines of
+// {"label":…,"event":…}. The other engines are given what Merlon decoded, with
+// the work of decoding it left out of their time: the HTTP request as the client
+// sent it, or the leaves of any other event.
+func Benign(path string) ([]*Event, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		return nil, fmt.Errorf("read %q: %w", path, err)
+	}
+	var out []*Event
+	lines := bufio.NewScanner(z)
+	lines.Buffer(nil, 32<<20)
+	for lines.Scan() {
+		var row struct {
+			Label string          `json:"label"`
+			Event json.RawMessage `json:"event"`
+		}
+		if err := json.Unmarshal(lines.Bytes(), &row); err != nil {
+			return nil, fmt.Errorf("read %q: %w", path, err)
+		}
+		if row.Label == "benign" {
+			out = append(out, FromLambda(bytes.Clone(row.Event)))
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("read %q: %w", path, err)
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("%q holds no benign event", path)
+	}
+	return out, nil
+}
+
+// FromLambda makes the other forms of a Lambda event.
+func FromLambda(raw []byte) *Event {
+	out := &Event{Lambda: raw}
+	ev := event.Decode(raw, nil, event.DefaultLimits())
+	if ev.HTTP == nil {
+		out.Documents = [][]byte{raw}
+		for i := range ev.Leaves {
+			if l := &ev.Leaves[i]; !l.NameOnly {
+				out.Args = append(out.Args, Arg{l.Name, l.Value})
+			}
+		}
+		return out
+	}
+	path, query, _ := strings.Cut(ev.HTTP.Target, "?")
+	r := &Request{Method: ev.HTTP.Method, Path: path, Query: query, Protocol: ev.HTTP.Protocol, RemoteAddr: ev.Caller.IP}
+	for _, h := range ev.HTTP.Headers {
+		r.Headers = append(r.Headers, Header{strings.ToLower(h.Name), h.Value})
+	}
+	if ev.HTTP.HasBody {
+		r.Body = []byte(ev.HTTP.Body)
+	}
+	out.Request = r
+	return out
+}
