@@ -3,10 +3,20 @@ package screen
 import "strings"
 
 // chainHolds reports whether every link of the rule's chain that can be
-// evaluated matches. text is the transformed value the starter matched.
-func (s *Scratch) chainHolds(r *rule, text string) bool {
+// evaluated matches. text is the transformed value the starter matched. A link
+// that does not look at it fails once for the whole transaction, however many
+// values match the starter.
+func (s *Scratch) chainHolds(rule int, text string) bool {
+	r := &s.p.rules[rule]
+	if has(s.failed, int32(rule)) {
+		s.contextual = true
+		return false
+	}
 	for i := range r.members {
 		if !s.linkHolds(&r.members[i], r, text) {
+			if !r.members[i].captured {
+				put(s.failed, rule)
+			}
 			return false
 		}
 	}
@@ -134,7 +144,7 @@ func (s *Scratch) looseRules() {
 		for j := range r.counts {
 			matched = matched || p.test(&r.op, s.decimal(s.count(&r.counts[j])))
 		}
-		if matched && s.chainHolds(r, "") {
+		if matched && s.chainHolds(int(i), "") {
 			s.hit(int(i), InTransaction, 0)
 		}
 	}

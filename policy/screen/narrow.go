@@ -6,17 +6,15 @@ import "slices"
 // in may leave out (RemoveRuleByIDRange) given the result of Scan. No range
 // covers a rule that can match or that others depend on. Ids the program does
 // not know may fall into a range: it must have been compiled from all rules
-// that are loaded.
+// that are loaded. Of a result that says Always, only the head rules of a
+// transaction without a head are left out.
 func (p *Program) Narrow(dst [][2]int, in *Input, r Result) [][2]int {
-	if r.Always {
-		return dst
-	}
 	open := false
 	for _, i := range p.byID {
 		m := &p.metas[i]
 		id := int(m.id)
 		idle := !in.HasHead && p.metaHead[i]
-		if m.keep && !idle || slices.ContainsFunc(r.Hits, func(h Hit) bool { return h.RuleID == id }) {
+		if (m.keep || r.Always) && !idle || slices.ContainsFunc(r.Hits, func(h Hit) bool { return h.RuleID == id }) {
 			open = false
 			continue
 		}

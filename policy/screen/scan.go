@@ -75,7 +75,7 @@ func (s *Scratch) value(i int) {
 		for w, word := range s.cand {
 			for ; word != 0; word &= word - 1 {
 				r := w<<6 + bits.TrailingZeros64(word)
-				if s.decide(&p.rules[r], &s.texts[t]) && s.chainHolds(&p.rules[r], s.texts[t].text) {
+				if s.decide(&p.rules[r], &s.texts[t]) && s.chainHolds(r, s.texts[t].text) {
 					s.hit(r, v.place, int(v.index))
 					s.want[w] &^= word & -word
 					matched = true

@@ -31,6 +31,7 @@ type Scratch struct {
 	group   []uint64 // width words per text: the rules applied to it
 
 	seen   []uint64 // rules found
+	failed []uint64 // rules with a link that fails whatever the starter matched
 	places []Hit    // by rule
 	hits   []Hit
 
@@ -73,7 +74,7 @@ type scanned struct {
 func (p *Program) NewScratch() *Scratch {
 	return &Scratch{
 		p: p, seed: maphash.MakeSeed(), table: make([]int32, 256),
-		nodeAt: make([]int32, len(p.nodes)), want: p.newSet(), cand: p.newSet(), seen: p.newSet(),
+		nodeAt: make([]int32, len(p.nodes)), want: p.newSet(), cand: p.newSet(), seen: p.newSet(), failed: p.newSet(),
 		places: make([]Hit, len(p.rules)), clean: newCleanCache(p.width), wanted: p.newSet(),
 	}
 }
@@ -87,6 +88,7 @@ func (s *Scratch) reset(in *Input) {
 	s.query, s.cookies, s.values, s.sets, s.hits = s.query[:0], s.cookies[:0], s.values[:0], s.sets[:0], s.hits[:0]
 	clear(s.table)
 	clear(s.seen)
+	clear(s.failed)
 	s.arena.reset()
 	s.step.reset()
 }
