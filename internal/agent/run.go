@@ -132,8 +132,11 @@ func quickInit() (done func()) {
 	runtime.GOMAXPROCS(max(threads, procs))
 	percent := debug.SetGCPercent(-1)
 	return func() {
-		debug.SetGCPercent(percent)
 		runtime.GOMAXPROCS(procs)
+		debug.SetGCPercent(percent)
+		// What building the engine left behind goes back before the first event:
+		// in a small function our memory is the handler's.
+		debug.FreeOSMemory()
 	}
 }
 

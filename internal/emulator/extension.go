@@ -67,6 +67,7 @@ func (x *extension) registered() bool {
 }
 
 func (x *extension) transitionError(to extensionPhase) error {
+	//lint:ignore ST1005 the service's own words
 	return fmt.Errorf("State transition from %s to %s failed for extension %s. Error: %s", x.phase, to, x.id, causeNotAllowed)
 }
 

@@ -61,6 +61,7 @@ func (e *environment) startExtensions() *fault {
 	}
 	e.update(func() { e.extensions = found })
 	if len(found) > maxExtensions {
+		//lint:ignore ST1005 the service's own words
 		return launchFault(fmt.Errorf("Extension limit (%d) reached", maxExtensions))
 	}
 	for _, x := range found {

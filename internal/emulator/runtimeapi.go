@@ -143,6 +143,8 @@ func readFault(r *http.Request) (*fault, error) {
 }
 
 // errTooLarge means a body over maxPayload.
+//
+//lint:ignore ST1005 the service's own words
 var errTooLarge = fmt.Errorf("Exceeded maximum allowed payload size (%d bytes).", maxPayload)
 
 // readBody reads a buffered body up to the service's limit.

@@ -172,7 +172,7 @@ func (a *account) text(s string, path []string) {
 	}
 	switch {
 	case s == "" || a.texts[s]:
-	case strings.IndexAny(s, "{[") >= 0 && json.Valid([]byte(strings.TrimPrefix(s, "\ufeff"))):
+	case strings.ContainsAny(s, "{[") && json.Valid([]byte(strings.TrimPrefix(s, "\ufeff"))):
 		a.document([]byte(strings.TrimPrefix(s, "\ufeff")), append([]string{"opened", "further"}, path...))
 	case len(path) > 0 && foldIn(path[0], taken) && (a.ev.HTTP != nil || strings.EqualFold(path[0], "body")):
 		a.part(s, path[0], last)
