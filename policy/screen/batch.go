@@ -2,6 +2,8 @@ package screen
 
 import (
 	"strings"
+
+	"github.com/merlon-security/merlon/policy/screen/automaton"
 )
 
 // batch is a handful of patterns that are tried on a long text as one.
@@ -34,12 +36,12 @@ func (p *Program) indexBatches() {
 // misses reports that no pattern of the batch matches the text. False says nothing.
 func (b *batch) misses(p *Program, text string) bool {
 	const spilling = 3 // an automaton that keeps growing too large is no help
-	auto := b.get(func() (string, bool) {
+	auto := b.get(func() (*automaton.Machine, error) {
 		var all []string
 		for _, i := range b.rule {
 			all = append(all, "(?:"+p.patterns[p.rules[i].op.pattern].text+")")
 		}
-		return strings.Join(all, "|"), false
-	}, p.budget)
+		return automaton.New(strings.Join(all, "|"), false, p.budget)
+	})
 	return auto.Spills() < spilling && !auto.Match(text)
 }

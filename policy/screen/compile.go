@@ -65,6 +65,10 @@ func Compile(rules []seclang.Rule, opt Options) (*Program, error) {
 		return nil, err
 	}
 	c.p.finish()
+	for i := range c.p.patterns {
+		c.p.patterns[i].code = string(c.p.machine(int32(i)).Append(nil))
+	}
+	c.p.finish() // forget the machines: few of them are ever needed
 	return c.p, nil
 }
 

@@ -23,7 +23,7 @@ func (p *Program) MarshalBinary() ([]byte, error) {
 	e.byte(p.paranoia)
 	encodeList(e, p.metas, e.meta)
 	encodeList(e, p.nodes, e.node)
-	encodeList(e, p.patterns, func(t *pattern) { e.string(t.text); e.bool(t.bytes) })
+	encodeList(e, p.patterns, func(t *pattern) { e.string(t.text); e.bool(t.bytes); e.string(t.code) })
 	encodeList(e, p.reasons, func(s *string) { e.string(*s) })
 	encodeList(e, p.rules, e.rule)
 	e.out = p.literals.Append(e.out)
@@ -142,7 +142,7 @@ func Load(data []byte) (*Program, error) {
 	p := &Program{paranoia: d.byte()}
 	p.metas = decodeList(d, d.meta)
 	p.nodes = decodeList(d, d.node)
-	p.patterns = decodeList(d, func(t *pattern) { t.text, t.bytes = d.string(), d.bool() })
+	p.patterns = decodeList(d, func(t *pattern) { t.text, t.bytes, t.code = d.string(), d.bool(), d.string() })
 	p.reasons = decodeList(d, func(s *string) { *s = d.string() })
 	p.rules = decodeList(d, d.rule)
 	if d.failed {

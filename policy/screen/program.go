@@ -133,10 +133,12 @@ func (c *compiler) node(parent int, kind transform.Kind, multi bool) int {
 	return n
 }
 
-// pattern is a regular expression, compiled when first needed.
+// pattern is a regular expression. Its machine is made when first needed, from
+// code, which spares parsing the text.
 type pattern struct {
 	text  string
 	bytes bool
+	code  string
 }
 
 // machine is the automaton of a pattern, made when it is first needed.
@@ -150,11 +152,17 @@ const automata = 8 << 20
 
 // machine returns the automaton of a pattern.
 func (p *Program) machine(i int32) *automaton.Machine {
-	return p.machines[i].get(func() (string, bool) { return p.patterns[i].text, p.patterns[i].bytes }, p.budget)
+	t := &p.patterns[i]
+	return p.machines[i].get(func() (*automaton.Machine, error) {
+		if auto, err := automaton.Read(t.code, t.text, t.bytes, p.budget); err == nil {
+			return auto, nil
+		}
+		return automaton.New(t.text, t.bytes, p.budget)
+	})
 }
 
-// get returns the automaton, making it of what text returns if there is none yet.
-func (m *machine) get(text func() (pattern string, bytes bool), budget *automaton.Budget) *automaton.Machine {
+// get returns the automaton, making it if there is none yet.
+func (m *machine) get(make func() (*automaton.Machine, error)) *automaton.Machine {
 	if auto := m.auto.Load(); auto != nil {
 		return auto
 	}
@@ -163,8 +171,7 @@ func (m *machine) get(text func() (pattern string, bytes bool), budget *automato
 	if auto := m.auto.Load(); auto != nil {
 		return auto
 	}
-	pattern, bytes := text()
-	auto, err := automaton.New(pattern, bytes, budget)
+	auto, err := make()
 	if err != nil {
 		panic("bug: pattern " + err.Error()) // it was parsed when the program was compiled
 	}

@@ -75,12 +75,20 @@ func TestAgainstRegexp(t *testing.T) {
 		if err != nil {
 			t.Fatalf("New(%q): %v", pattern, err)
 		}
+		again, err := automaton.Read(string(m.Append(nil)), pattern, false, automaton.NewBudget(budget))
+		if err != nil {
+			t.Fatalf("Read(%q): %v", pattern, err)
+		}
 		re := regexp.MustCompile(pattern)
 		rnd := rand.New(rand.NewPCG(5, uint64(i)))
 		for range 400 {
 			s := text(rnd)
-			if got, want := m.Match(s), re.MatchString(s); got != want {
+			want := re.MatchString(s)
+			if got := m.Match(s); got != want {
 				t.Fatalf("Match(%q, %q) = %v, want %v", pattern, s, got, want)
+			}
+			if got := again.Match(s); got != want {
+				t.Fatalf("Match(%q, %q) = %v when read again, want %v", pattern, s, got, want)
 			}
 		}
 	}
@@ -149,6 +157,19 @@ func BenchmarkMatch(b *testing.B) {
 		b.SetBytes(int64(len(prose)))
 		for b.Loop() {
 			m.Match(prose)
+		}
+	}
+}
+
+func TestReadRefusesDamage(t *testing.T) {
+	m, err := automaton.New(`(?i)a[b-d]+\bx`, false, automaton.NewBudget(budget))
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := string(m.Append(nil))
+	for n := range data {
+		if _, err := automaton.Read(data[:n], "", false, automaton.NewBudget(budget)); err == nil {
+			t.Errorf("Read of %d of %d bytes succeeded", n, len(data))
 		}
 	}
 }
