@@ -26,6 +26,10 @@ func TestMain(m *testing.M) {
 		runFunction(name)
 		return
 	}
+	if makefile, err := os.ReadFile("../Makefile"); err != nil || !strings.Contains(string(makefile), "= "+shippedTags+"\n") {
+		fmt.Fprintln(os.Stderr, "the tags here are not those of the Makefile:", err)
+		os.Exit(1)
+	}
 	dir, err := os.MkdirTemp("", "merlon-opt-")
 	if err != nil {
 		panic(err)
@@ -44,9 +48,14 @@ func TestMain(m *testing.M) {
 // optDir is laid out like /opt.
 var optDir string
 
+// shippedTags are those of the Makefile: the programs are tested as they ship.
+const shippedTags = "tinygo,no_fs_access,coraza.disabled_operators.validateSchema,coraza.disabled_operators.rbl," +
+	"coraza.disabled_operators.inspectFile,coraza.disabled_operators.geoLookup,coraza.disabled_operators.restpath," +
+	"coraza.disabled_operators.validateNid"
+
 func buildLayer(dir string) error {
 	for out, pkg := range map[string]string{"extensions/merlon": ".", "merlon-wrapper": "../layer/wrapper"} {
-		cmd := exec.Command("go", "build", "-o", filepath.Join(dir, out), pkg)
+		cmd := exec.Command("go", "build", "-tags", shippedTags, "-o", filepath.Join(dir, out), pkg)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if msg, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("build %s: %w\n%s", pkg, err, msg)

@@ -41,6 +41,7 @@ type Engine struct {
 
 	build sync.Once // of what follows
 	waf   coraza.WAF
+	pool  sync.Mutex // see open
 	info  map[int]ruleInfo
 	fault error
 }

@@ -18,12 +18,8 @@ func (e *Engine) inspectStock(ctx context.Context, ev *event.Event) (res verdict
 		res.Limits = []string{"rule-set"}
 		return res, nil
 	}
-	tx := e.waf.NewTransaction()
-	defer func() {
-		if cerr := tx.Close(); cerr != nil && err == nil {
-			err = fmt.Errorf("close transaction: %w", cerr)
-		}
-	}()
+	tx := e.open()
+	defer e.finish(tx, &err)
 	tx.ProcessConnection(ev.Caller.IP, 0, "", 0)
 	tx.ProcessURI(ev.HTTP.Target, ev.HTTP.Method, ev.HTTP.Protocol)
 	for _, h := range ev.HTTP.Headers {

@@ -29,12 +29,8 @@ func (e *Engine) run(in *screen.Input, narrow [][2]int) (m matches, err error) {
 	if err := e.Warm(); err != nil {
 		return m, err
 	}
-	tx := e.waf.NewTransaction()
-	defer func() {
-		if cerr := tx.Close(); cerr != nil && err == nil {
-			err = fmt.Errorf("close transaction: %w", cerr)
-		}
-	}()
+	tx := e.open()
+	defer e.finish(tx, &err)
 	if len(narrow) > 0 {
 		n, ok := tx.(narrower)
 		if !ok {
