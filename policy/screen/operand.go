@@ -48,6 +48,9 @@ func (c *compiler) compileTest(out *operator, name, arg string) (cond necessary.
 	case "unconditionalmatch":
 		return nil, true, nil
 	case "rx":
+		if arbitraryBytes(arg) && !ascii(arg) {
+			return nil, false, nil // bytes and runes in one pattern: engines differ on what that means
+		}
 		cond, err = c.compilePattern(out, arg)
 		return cond, true, err
 	case "pm":

@@ -132,6 +132,7 @@ func TestUnknownKindsGoToCoraza(t *testing.T) {
 		`SecRule TX:/^x/ "@rx a" "id:1,deny"`,
 		`SecRule MATCHED_VAR "@rx a" "id:1,deny"`,
 		`SecRule ARGS "@pm a  b" "id:1,deny"`,
+		`SecRule ARGS "@rx é\xff" "id:1,deny"`,
 	} {
 		rules, err := seclang.Parse(seclang.Source{Name: "t", Text: text})
 		if err != nil {
