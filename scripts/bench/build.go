@@ -109,7 +109,7 @@ func (b *bench) compare(ctx context.Context) error {
 	if err := json.Unmarshal(out.Bytes(), &part); err != nil {
 		return fmt.Errorf("read the comparison: %w", err)
 	}
-	b.res.Events, b.res.Growth, b.res.Adversarial = part.Events, part.Growth, part.Adversarial
+	b.res.Events, b.res.Cold, b.res.Growth, b.res.Adversarial = part.Events, part.Cold, part.Growth, part.Adversarial
 	b.res.Notes = append(b.res.Notes, part.Notes...)
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,7 +41,7 @@ func main() {
 	flag.BoolVar(&b.quick, "quick", os.Getenv("QUICK") == "1", "a shorter run with wider error, without stock Coraza on json-6m (QUICK=1)")
 	flag.StringVar(&b.shared, "shared", os.Getenv("SHARED"), "directory with corpora/dev/corpus.jsonl.gz, for corpus-benign (SHARED)")
 	flag.StringVar(&b.layer, "layer", "../../build/opt", "unpacked layer; without one the extension is built")
-	flag.StringVar(&b.sections, "sections", "sizes,init,relay,events,growth", "what to measure")
+	flag.StringVar(&b.sections, "sections", "sizes,init,relay,events,cold,growth", "what to measure")
 	flag.Parse()
 	if err := b.run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -82,9 +83,9 @@ func (b *bench) run(ctx context.Context) error {
 
 func (b *bench) wants(section string) bool {
 	if section == "compare" {
-		return strings.Contains(b.sections, "events") || strings.Contains(b.sections, "growth")
+		return b.wants("events") || b.wants("cold") || b.wants("growth")
 	}
-	return strings.Contains(b.sections, section)
+	return slices.Contains(strings.Split(b.sections, ","), section)
 }
 
 func progress(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }

@@ -49,7 +49,7 @@ func run() error {
 	flag.BoolVar(&o.quick, "quick", false, "fewer and shorter rounds, without what takes stock Coraza long")
 	flag.StringVar(&o.corpus, "corpus", "", "labelled corpus (corpus.jsonl.gz) for the event corpus-benign")
 	flag.StringVar(&only, "only", "", "events to measure, separated by commas")
-	flag.StringVar(&sections, "sections", "events,growth", "what to measure")
+	flag.StringVar(&sections, "sections", "events,cold,growth", "what to measure")
 	flag.StringVar(&o.profile, "profile", "", "write a processor profile of Merlon on the one event of -only to this file, and nothing else")
 	flag.Parse()
 	o.rounds, o.slice, o.sections = 5, 300*time.Millisecond, strings.Split(sections, ",")
@@ -76,6 +76,11 @@ func measure(o *options) (res result.Results, err error) {
 	}
 	if o.wants("events") {
 		if err := events(o, engines, &res); err != nil {
+			return res, err
+		}
+	}
+	if o.wants("cold") {
+		if err := cold(o, engines, &res); err != nil {
 			return res, err
 		}
 	}

@@ -11,7 +11,8 @@ import (
 	"github.com/merlon-security/merlon/scripts/bench/internal/sample"
 )
 
-// profile runs Merlon alone on one event for some seconds.
+// profile runs Merlon alone on one event, or one shape of string of 64 KiB, for
+// some seconds.
 func profile(o *options) error {
 	if len(o.only) != 1 {
 		return errors.New("-profile wants one event: -only json-1k")
@@ -22,6 +23,11 @@ func profile(o *options) error {
 			for i := range k.Variants {
 				r.events = append(r.events, k.Make(uint64(i+1)))
 			}
+		}
+	}
+	for _, shape := range sample.Shapes() {
+		if shape.Name == r.name {
+			r.events = append(r.events, sample.PostText(1, shape.Text(64<<10)))
 		}
 	}
 	if r.name == "corpus-benign" {

@@ -12,6 +12,7 @@ type Results struct {
 	Events      []Event  `json:"events"`
 	Init        []Init   `json:"init"`
 	Relay       []Relay  `json:"relay"`
+	Cold        []Cold   `json:"cold"`
 	Growth      []Point  `json:"growth"`
 	Adversarial []Point  `json:"adversarial"`
 	Sizes       []Size   `json:"sizes"`
@@ -67,6 +68,15 @@ type Relay struct {
 	DirectP99 float64 `json:"direct_p99_us"`
 	MerlonP99 float64 `json:"merlon_p99_us"`
 	PlainP99  float64 `json:"relay_p99_us"`
+}
+
+// Cold is the wall time of one event in a row of them, and after a pause with
+// the processor's caches full of something else; medians.
+type Cold struct {
+	Event  string  `json:"event"`
+	Engine string  `json:"engine"`
+	Hot    float64 `json:"hot_p50_us"`
+	Cold   float64 `json:"cold_p50_us"`
 }
 
 // Point is one point of a growth curve.

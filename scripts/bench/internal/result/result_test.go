@@ -17,6 +17,7 @@ var example = result.Results{
 	},
 	Init:        []result.Init{{Engine: "merlon", CPU: 6, UsableCPU: 20, RSS: 18}, {Engine: "coraza", CPU: 80, UsableCPU: 80, RSS: 40}},
 	Relay:       []result.Relay{{Event: "100b", Direct: 200, Merlon: 340, Plain: 300}},
+	Cold:        []result.Cold{{Event: "get-tiny", Engine: "merlon", Hot: 20, Cold: 66}},
 	Growth:      []result.Point{{Series: "leaves", Engine: "merlon", Size: 10, CPU: 30, PerUnit: 3}},
 	Adversarial: []result.Point{{Series: "quote", Engine: "coraza", Size: 1024, CPU: 30, PerUnit: 0.03, Found: true}},
 	Sizes:       []result.Size{{Name: "extension", Bytes: 16_000_000}},
@@ -52,7 +53,7 @@ func TestJSON(t *testing.T) {
 func TestPrint(t *testing.T) {
 	var b bytes.Buffer
 	example.Print(&b)
-	for _, want := range []string{"json-1k", "0.0100", "json-6m", "–", "0.2500", "100b", "140", "quote", "-+-", "16.00"} {
+	for _, want := range []string{"json-1k", "0.0100", "json-6m", "–", "0.2500", "100b", "140", "quote", "-+-", "16.00", "3.3"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("the tables do not hold %q:\n%s", want, b.String())
 		}

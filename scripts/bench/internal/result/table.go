@@ -18,6 +18,7 @@ func (r *Results) Print(w io.Writer) {
 	r.printEvents(w)
 	r.printInit(w)
 	r.printRelay(w)
+	r.printCold(w)
 	printPoints(w, "Growth, CPU", r.Growth)
 	printPoints(w, "Adversarial strings, CPU", r.Adversarial)
 	r.printSizes(w)
@@ -84,6 +85,17 @@ func (r *Results) printRelay(w io.Writer) {
 	row, end := table(w, "Relay: wall µs of one invocation seen from the service", "event\tdirect p50\trelay p50\tmerlon p50\trelay adds\tmerlon adds\tdirect p99\trelay p99\tmerlon p99")
 	for _, x := range r.Relay {
 		row("%s\t%.0f\t%.0f\t%.0f\t%.0f\t%.0f\t%.0f\t%.0f\t%.0f", x.Event, x.Direct, x.Plain, x.Merlon, x.Plain-x.Direct, x.Merlon-x.Direct, x.DirectP99, x.PlainP99, x.MerlonP99)
+	}
+	end()
+}
+
+func (r *Results) printCold(w io.Writer) {
+	if len(r.Cold) == 0 {
+		return
+	}
+	row, end := table(w, "Cold: wall µs of one event, p50, in a row of them and after a pause with other things in the caches", "event\tengine\tin a row\tcold\tcold/in a row")
+	for _, c := range r.Cold {
+		row("%s\t%s\t%s\t%s\t%.1f", c.Event, c.Engine, figure(c.Hot), figure(c.Cold), c.Cold/c.Hot)
 	}
 	end()
 }
