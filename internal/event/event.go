@@ -28,6 +28,7 @@ type Event struct {
 	HTTP    *HTTP
 	Leaves  []Leaf
 	Records int      // records of a batch event; 0 if it has none
+	Spans   []Record // the records, if the source is one whose records can be removed; then of length Records
 	Limits  []string // names of the limits reached while decoding, see Limits
 	Skipped int      // bytes that a limit kept out of the leaves
 	Binary  int      // bytes of binary content between runs of text; a handler that reads them reads no text
