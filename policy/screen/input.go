@@ -5,6 +5,8 @@ type Input struct {
 	// HasHead tells that Method, URI, Protocol and Headers are those of a real
 	// HTTP request. Without it the rules about the request's head (HeadRules)
 	// have no object: they are not evaluated here, and Narrow takes them out.
+	// What is given to ProcessURI all the same belongs in the fields below, for
+	// rules that look at arguments and the target alike.
 	HasHead bool
 
 	Method   string
