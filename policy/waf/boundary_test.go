@@ -78,3 +78,23 @@ func TestD2AttackBehindManyLeaves(t *testing.T) {
 		t.Errorf("findings %d, limits %v %v", len(r.Findings), ev.Limits, r.Limits)
 	}
 }
+
+// TestD1QuotesAreALimit sends what keeps libinjection busy for minutes: the
+// event is not wholly inspected, says so, and the rest of the rules still run.
+func TestD1QuotesAreALimit(t *testing.T) {
+	e, err := waf.New(waf.Options{Rules: rules.Options{Paranoia: 1, Threshold: 5}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := json.Marshal(map[string]string{"a": "x='" + strings.Repeat("''", 1<<20), "b": "<script>alert(1)</script>"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := e.Inspect(t.Context(), event.Decode(raw, nil, event.DefaultLimits()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Limits) != 1 || r.Limits[0] != "quotes" || r.Scores[0] < 5 {
+		t.Errorf("limits %v, score %v, want the limit quotes and the script found", r.Limits, r.Scores)
+	}
+}

@@ -60,12 +60,19 @@ func (w *chunker) next(c *chunk) bool {
 	return len(c.args) > 0 || c.in.HasHead
 }
 
+// plainHead gives an input without a request the head that Coraza evaluates
+// nothing without; the rules about heads are left out for it.
+func plainHead(in screen.Input) screen.Input {
+	in.Method, in.URI, in.Protocol = "POST", "/", "HTTP/1.1"
+	return in
+}
+
 // reset empties a chunk and keeps its memory, without keeping the last event.
 func (c *chunk) reset() {
 	clear(c.in.Args)
 	clear(c.in.Headers)
 	*c = chunk{
-		in:   screen.Input{Args: c.in.Args[:0], Headers: c.in.Headers[:0]},
+		in:   plainHead(screen.Input{Args: c.in.Args[:0], Headers: c.in.Headers[:0]}),
 		args: c.args[:0], headers: c.headers[:0], record: -1,
 	}
 }

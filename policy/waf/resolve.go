@@ -123,7 +123,7 @@ func (s *search) try(l *event.Leaf, rule int) (matched []types.MatchedRule, ok b
 	if l.Place == verdict.PlaceQuery {
 		origin = screen.Query
 	}
-	in := screen.Input{Args: []screen.Arg{{Name: l.Name, Value: l.Value, Origin: origin}}}
+	in := plainHead(screen.Input{Args: []screen.Arg{{Name: l.Name, Value: l.Value, Origin: origin}}})
 	m, err := s.e.run(&in, [][2]int{{910000, rule - 1}, {rule + 1, 948999}})
 	if err != nil {
 		return nil, false

@@ -56,12 +56,10 @@ func (e *Engine) run(in *screen.Input, narrow [][2]int) (m matches, err error) {
 func feed(tx types.Transaction, in *screen.Input) {
 	if in.HasHead {
 		tx.ProcessConnection(in.RemoteAddr, 0, "", 0)
-		tx.ProcessURI(in.URI, in.Method, in.Protocol)
-		for _, h := range in.Headers {
-			tx.AddRequestHeader(strings.Clone(h.Name), h.Value)
-		}
-	} else {
-		tx.ProcessURI("/", "POST", "HTTP/1.1")
+	}
+	tx.ProcessURI(in.URI, in.Method, in.Protocol)
+	for _, h := range in.Headers {
+		tx.AddRequestHeader(strings.Clone(h.Name), h.Value)
 	}
 	for _, a := range in.Args {
 		// Coraza 3.8.1 keys its cache of transformed values by the address of the
