@@ -18,6 +18,7 @@ type Settings struct {
 	Body    string
 	Headers []event.Header // added to HTTP refusals, for instance for CORS
 	Stream  bool           // the callers of this function's HTTP front expect a stream
+	AckSQS  bool           // a removed SQS message is acknowledged at once, never returned
 }
 
 // Reply is an answer for the Runtime API.
@@ -45,6 +46,8 @@ func Refusable(ev *event.Event) bool {
 		return true
 	case event.SNS, event.S3, event.EventBridge, event.SES, event.CodeCommit:
 		return ev.Records <= 1
+	case event.SQS, event.Kinesis, event.DynamoDB, event.Kafka, event.MQ, event.Firehose:
+		return false
 	case event.WebSocket, event.Cognito, event.CloudFormation, event.CodePipeline, event.Config, event.CWLogs:
 		return !exemptByShape(ev)
 	}

@@ -1,0 +1,37 @@
+package answer
+
+import "github.com/merlon-security/merlon/internal/event"
+
+// succeed answers for an asynchronous event of which nothing is left. An error
+// would be retried, raise the function's error rate and its alarms; null would
+// tell a direct caller that the function ran.
+func (r *removal) succeed() Reply {
+	return reply(struct {
+		Merlon string `json:"merlon"`
+		ID     string `json:"id"`
+	}{"blocked", r.id})
+}
+
+// stopSES answers for a message: a receipt rule that waits for an answer stops
+// there (Amazon SES, "Invoke Lambda function action").
+func (r *removal) stopSES() Reply {
+	if waits(r.ev) {
+		return reply(map[string]any{"disposition": "STOP_RULE"})
+	}
+	return r.succeed()
+}
+
+// waits reports whether a receipt rule invoked the function for its answer.
+func waits(ev *event.Event) bool {
+	for i := range ev.Leaves {
+		l := &ev.Leaves[i]
+		if l.Name != "invocationType" || l.Value != "RequestResponse" {
+			continue
+		}
+		p := ev.Path(l)
+		if n := len(p); n == 6 && p[2].Key == "ses" && p[3].Key == "receipt" && p[4].Key == "action" {
+			return true
+		}
+	}
+	return false
+}
