@@ -14,13 +14,18 @@ type decoder struct {
 	nodes   int // JSON values so far, over all documents
 	decoded int // bytes produced by decoders so far
 	parts   int // multipart bodies that are open
+	layers  int // encodings that are open, documents apart
+
+	records   []int32 // nodes of the batch records, ascending
+	recordDoc int32   // their document
+	inflater  inflater
 }
 
 // Decode reads an event. ctxHeaders are the headers that the Runtime API sent
 // with it; the ones that reach the handler's context are decoded as well. It
 // never fails: bytes that are not JSON are a leaf as they are.
 func Decode(raw []byte, ctxHeaders map[string][]string, lim Limits) *Event {
-	d := &decoder{ev: &Event{Source: Direct}, lim: lim}
+	d := &decoder{ev: &Event{Source: Direct}, lim: lim, recordDoc: -1}
 	text := string(raw)
 	if len(text) > lim.Bytes {
 		d.limit("bytes")
@@ -46,6 +51,7 @@ func Decode(raw []byte, ctxHeaders map[string][]string, lim Limits) *Event {
 	if d.ev.Source.IsHTTP() || d.ev.Source == Authorizer || d.ev.Source == WebSocket && doc.child(0, "headers") > 0 {
 		d.http(root.doc)
 	} else {
+		d.batch(root.doc, root.ok && text == doc.src && len(text) == len(raw))
 		d.plain(root.doc)
 	}
 	d.caller(root.doc)
@@ -59,18 +65,17 @@ func Decode(raw []byte, ctxHeaders map[string][]string, lim Limits) *Event {
 // or headers is decoded as one all the same: whoever invokes a function directly
 // need not copy a front end's event whole for the function to read the body.
 func (d *decoder) plain(doc int32) {
-	records := d.batch(doc)
 	r := &request{doc: doc}
 	dc := &d.ev.docs[doc]
 	if dc.nodes[0].kind != kindObject || !d.looseBody(r) {
-		d.walk(doc, 0, verdict.PlaceArgument, records)
+		d.walk(doc, 0, verdict.PlaceArgument, -1)
 		return
 	}
 	for c := int32(1); c <= d.ev.docs[doc].nodes[0].last; c = d.ev.docs[doc].nodes[c].last + 1 {
 		if _, is := slices.BinarySearch(r.bodies, c); is {
 			d.body(r, c)
 		} else {
-			d.walk(doc, c, verdict.PlaceArgument, records)
+			d.walk(doc, c, verdict.PlaceArgument, -1)
 		}
 	}
 }
@@ -170,40 +175,26 @@ func (d *decoder) limit(name string) {
 	d.ev.Limits = append(d.ev.Limits, name)
 }
 
-// batch tells how the elements of a batch event are numbered: it returns the
-// node of the array of records, or -1.
-func (d *decoder) batch(doc int32) int32 {
-	dc := &d.ev.docs[doc]
-	for _, key := range [...]string{"Records", "records"} {
-		n := dc.child(0, key)
-		if n > 0 && dc.nodes[n].kind == kindArray && dc.nodes[n].last > n {
-			count := 0
-			dc.children(n, func(int32) { count++ })
-			d.ev.Records = count
-			return n
-		}
-	}
-	return -1
-}
-
-// walk makes leaves of the subtree at n. records is the node whose elements are
-// batch records, or -1.
-func (d *decoder) walk(doc, n int32, place verdict.Place, records int32) {
-	record := int32(-1)
-	recordEnd := int32(-1)
+// walk makes leaves of the subtree at n. record is the batch record they belong
+// to; in the event's own document its records decide.
+func (d *decoder) walk(doc, n int32, place verdict.Place, record int32) {
+	records := d.recordsFrom(doc, n, record)
 	end := d.ev.docs[doc].nodes[n].last
 	for c := n; c <= end; c++ {
-		nd := &d.ev.docs[doc].nodes[c]
-		if records >= 0 && nd.parent == records && c > records {
-			record, recordEnd = nd.index, nd.last
-		} else if c > recordEnd {
-			record = -1
-		}
-		if nd.kind == kindObject || nd.kind == kindArray {
+		dc := &d.ev.docs[doc]
+		record := records.of(dc, c)
+		switch dc.nodes[c].kind {
+		case kindArray:
+			if d.byteList(doc, c, leafAt{doc: doc, node: c, name: dc.nodes[c].key, place: place, record: record}) {
+				c = d.ev.docs[doc].nodes[c].last
+				continue
+			}
 			d.container(doc, c, place, record)
-			continue
+		case kindObject:
+			d.container(doc, c, place, record)
+		default:
+			d.scalar(doc, c, place, record)
 		}
-		d.scalar(doc, c, place, record)
 	}
 }
 
@@ -212,7 +203,7 @@ func (d *decoder) walk(doc, n int32, place verdict.Place, records int32) {
 func (d *decoder) container(doc, n int32, place verdict.Place, record int32) {
 	nodes := d.ev.docs[doc].nodes
 	nd := &nodes[n]
-	if nd.key == "" || nd.index >= 0 || n == 0 {
+	if nd.key == "" || nd.index >= 0 || n == 0 || len(nd.key) <= 2 && isAttributeType(&d.ev.docs[doc], n) {
 		return
 	}
 	name := nd.key
@@ -228,7 +219,15 @@ func (d *decoder) container(doc, n int32, place verdict.Place, record int32) {
 func (d *decoder) scalar(doc, n int32, place verdict.Place, record int32) {
 	nd := &d.ev.docs[doc].nodes[n]
 	at := leafAt{doc: doc, node: n, name: nd.key, place: place, record: record}
-	if nd.kind == kindString && d.nested(nd.val, at) {
+	if len(nd.key) <= 4 && isAttributeType(&d.ev.docs[doc], n) {
+		at.name = attributeName(&d.ev.docs[doc], n)
+	}
+	if nd.kind == kindString {
+		if dc := &d.ev.docs[doc]; isEncoded(dc, n) {
+			d.encoded(nd.val, at)
+			return
+		}
+		d.text(nd.val, at)
 		return
 	}
 	val := nd.val
@@ -245,14 +244,13 @@ func (d *decoder) nested(val string, at leafAt) bool {
 	if !looksJSON(val) {
 		return false
 	}
-	if d.nesting(at.doc) >= d.lim.Nesting {
-		d.limit("nesting")
+	if d.deep(at) {
 		return false
 	}
 	p, ok := d.tryParse(val, at.name)
 	if !ok {
 		d.nodes -= len(p.nodes)
-		return false
+		return p.complete() && d.lines(val, at)
 	}
 	d.ev.docs = append(d.ev.docs, document{src: val, nodes: p.nodes, label: at.sub, outerDoc: at.doc, outerNode: at.node})
 	doc := int32(len(d.ev.docs) - 1)
@@ -260,14 +258,16 @@ func (d *decoder) nested(val string, at leafAt) bool {
 		d.ev.Leaves = slices.Grow(d.ev.Leaves, len(p.nodes))
 	}
 	d.add(Leaf{Name: at.name, Place: at.place, Record: at.record, NameOnly: true, doc: at.doc, node: at.node, sub: at.sub})
-	end := d.ev.docs[doc].nodes[0].last
-	for c := int32(0); c <= end; c++ {
-		if k := d.ev.docs[doc].nodes[c].kind; k == kindObject || k == kindArray {
-			d.container(doc, c, at.place, at.record)
-		} else {
-			d.scalar(doc, c, at.place, at.record)
-		}
+	d.walk(doc, 0, at.place, at.record)
+	return true
+}
+
+// deep reports whether no more documents or encodings may be opened here.
+func (d *decoder) deep(at leafAt) bool {
+	if d.nesting(at.doc)+d.layers < d.lim.Nesting {
+		return false
 	}
+	d.limit("nesting")
 	return true
 }
 

@@ -83,12 +83,25 @@ var sampleSources = map[string]event.Source{
 	"cloudwatch-alarm-sns-payload-multiple-metrics.json":    event.SNS,
 	"cloudwatch-alarm-sns-payload-single-metric.json":       event.SNS,
 	"sqs-event.json":                                        event.SQS,
+	"secretsmanager-secret-rotation-event.json":             event.SecretsManager,
+	"s3-object-lambda-event-get-object-iam.json":            event.S3Object,
+	"s3-object-lambda-event-get-object-assumed-role.json":   event.S3Object,
+	"s3-object-lambda-event-head-object-iam.json":           event.S3Object,
+	"s3-object-lambda-event-list-objects-iam.json":          event.S3Object,
+	"s3-object-lambda-event-list-objects-v2-iam.json":       event.S3Object,
+	"s3-batch-job-event-request-1.0.json":                   event.S3Batch,
+	"s3-batch-job-event-request-2.0.json":                   event.S3Batch,
+	"iot-preprovision-hook-request.json":                    event.IoT,
+	"iot-button-event.json":                                 event.IoT,
+	"iot-1-click-event.json":                                event.IoT,
+	"iot-custom-auth-request.json":                          event.IoT,
+	"connect-event.json":                                    event.Connect,
 }
 
 func TestSamplesAreIdentified(t *testing.T) {
 	t.Parallel()
-	if len(sampleSources) < 70 {
-		t.Fatalf("%d samples named, want at least 70", len(sampleSources))
+	if len(sampleSources) < 83 {
+		t.Fatalf("%d samples named, want at least 83", len(sampleSources))
 	}
 	all := samples(t)
 	for name := range sampleSources {

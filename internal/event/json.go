@@ -50,9 +50,10 @@ type parser struct {
 	nodes []node
 	max   int // nodes it may hold
 	full  bool
-	depth int // containers that are open
-	deep  int // containers that may be open
-	mark  int // everything before is in nodes
+	depth int  // containers that are open
+	deep  int  // containers that may be open
+	mark  int  // everything before is in nodes
+	whole bool // one value has been read to its end
 }
 
 // parse reads one JSON value with nothing but white space around it. ok is
@@ -109,9 +110,16 @@ func (p *parser) parse() (ok bool) {
 		}
 		if cur < 0 {
 			p.space()
+			p.whole = true
 			return p.i == len(p.s)
 		}
 	}
+}
+
+// complete reports whether the text is one container and something after it on
+// another line.
+func (p *parser) complete() bool {
+	return p.whole && strings.IndexByte(p.s[p.mark:p.i], '\n') >= 0
 }
 
 // settle gives every container of an unfinished document its subtree end.

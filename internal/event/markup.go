@@ -1,0 +1,3 @@
+package event
+
+func (d *decoder) markup(val string, at leafAt) {}

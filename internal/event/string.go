@@ -1,0 +1,84 @@
+package event
+
+import "strings"
+
+// text makes the leaves of a string: those of the document that it is, or else
+// one of its own and those of everything that it may be read as. Most strings
+// are short words and are done after a few comparisons.
+func (d *decoder) text(val string, at leafAt) {
+	if d.nested(val, at) {
+		return
+	}
+	d.addText(val, at)
+	if at.sub == "" && len(val) > 2 && at.doc >= 0 && isObjectKey(&d.ev.docs[at.doc], at.node) {
+		if key := unescapeQuery(val); key != val {
+			d.addText(key, at)
+		}
+	}
+	d.views(val, at)
+}
+
+// minView is the length of the shortest text that hides another one: "%3C" in a
+// word, nine bytes in base64.
+const minView = 3
+
+// views adds what a string decodes to where it decodes to something: the text
+// behind percent signs, base64, a token's claims, the nodes of XML. The string
+// itself is a leaf already.
+func (d *decoder) views(val string, at leafAt) {
+	if len(val) < minView {
+		return
+	}
+	if strings.IndexByte(val, '%') >= 0 {
+		d.percent(val, at)
+	}
+	if len(val) < minBase64 {
+		return
+	}
+	switch c := val[0]; {
+	case c == '<' || c == ' ' || c == '\n' || c == '\r' || c == '\t' || c == 0xef:
+		d.markup(val, at)
+	case (c == 'd' || c == 'D') && dataURI(val) > 0:
+		d.guess(val[dataURI(val):], at)
+		return
+	case c == 'e' && isToken(val):
+		d.token(val, at)
+		return
+	}
+	d.guess(val, at)
+}
+
+// percent adds the text behind percent-encoding, however many times it has been
+// applied.
+func (d *decoder) percent(val string, at leafAt) {
+	out := val
+	for range maxDecodings {
+		next := unescapePath(out)
+		if next == out {
+			break
+		}
+		out = next
+	}
+	if out == val || !d.spend(len(out)) {
+		return
+	}
+	if d.deep(at) {
+		return
+	}
+	d.layers++
+	if !d.nested(out, at) {
+		d.addText(out, at)
+	}
+	d.layers--
+}
+
+// spend counts bytes that a decoder produces, and reports whether they are
+// within the limit.
+func (d *decoder) spend(n int) bool {
+	if d.decoded+n > d.lim.Decoded {
+		d.limit("decoded")
+		return false
+	}
+	d.decoded += n
+	return true
+}
