@@ -43,6 +43,13 @@ type Evidence struct {
 	// Refusable is false where a refusal cannot be made without losing data or
 	// stalling the source; such an event is reported and delivered.
 	Refusable bool
+	// Removable is how many records the event has, if each can be removed without
+	// the others and without losing it; else 0. Removal comes before refusal.
+	Removable int
+	// DeliveredEmpty is set where an event is delivered even without its records.
+	DeliveredEmpty bool
+	// Remedy tells people what would let the event be refused; empty for nothing.
+	Remedy string
 	// Retried is true where the source delivers an event again that failed. For
 	// our own fault that is a refusal without loss, even of a batch.
 	Retried bool
@@ -51,14 +58,17 @@ type Evidence struct {
 
 // Decide establishes: v.Action != Undecided; v.Reason == EngineFault iff the
 // evidence holds a fault; v.Action == ActionBlock only if v.Mode == Block and the
-// event can be refused or, for a fault, will be retried; in mode off nothing is
-// decided but the fault. A fault never excuses what was found in spite of it.
+// event can be refused, loses all its records or, for a fault, will be retried;
+// v.Action == ActionStrip only if v.Mode == Block and v.Records names what goes,
+// and something is left to deliver; in mode off nothing is decided but the fault.
+// A fault never excuses what was found in spite of it, and never removes a
+// record in which nothing was found.
 func (p *Policy) Decide(e Evidence) verdict.Verdict {
 	v := verdict.Verdict{
 		Mode: p.modeFor(e), Threshold: p.Threshold, Limits: e.Limits, Skipped: e.Skipped, Fault: e.Fault,
 		Action: verdict.ActionAllow, WouldAction: verdict.ActionAllow, Reason: verdict.Clean,
 	}
-	excepted := p.weigh(&v, e)
+	excepted, bad := p.weigh(&v, e)
 	switch {
 	case e.Fault != nil:
 		p.fault(&v, e)
@@ -86,8 +96,38 @@ func (p *Policy) Decide(e Evidence) verdict.Verdict {
 	default:
 		v.Message = "no finding"
 	}
+	p.remove(&v, e, bad)
 	p.act(&v, e)
 	return v
+}
+
+// remove turns the refusal of an event into that of its bad records, where they
+// can be taken out. Where not all of the event was inspected and that is no
+// reason to let it pass, there is no saying which records are good, and where
+// something was found beside the records, their envelope is not to be trusted:
+// all of them go.
+func (p *Policy) remove(v *verdict.Verdict, e Evidence, bad []int) {
+	switch {
+	case v.WouldAction != verdict.ActionBlock || e.Removable == 0:
+		return
+	case e.Fault != nil && p.FailClosed:
+		return // the source delivers all of it again
+	case len(bad) == 0 || len(e.Limits) > 0 && !p.PassLimits:
+		bad = upTo(e.Removable)
+	}
+	v.Records = bad
+	if len(bad) < e.Removable || e.DeliveredEmpty {
+		v.WouldAction = verdict.ActionStrip
+	}
+	v.Message += fmt.Sprintf("; %d of %d records", len(bad), e.Removable)
+}
+
+func upTo(n int) []int {
+	all := make([]int, n)
+	for i := range all {
+		all[i] = i
+	}
+	return all
 }
 
 // fault decides about an inspection that failed. It may have found enough, or
@@ -112,20 +152,23 @@ func (p *Policy) fault(v *verdict.Verdict, e Evidence) {
 
 // act turns what block mode would do into what this mode does.
 func (p *Policy) act(v *verdict.Verdict, e Evidence) {
-	if v.WouldAction != verdict.ActionBlock {
+	if !v.WouldAction.Blocked() {
 		return
 	}
-	switch {
-	case v.Mode == verdict.Block && (e.Refusable || e.Retried && e.Fault != nil && p.FailClosed):
-		v.Action = verdict.ActionBlock
-	case v.Mode == verdict.Block && v.Reason == verdict.RuleMatch:
-		v.Action, v.Reason = verdict.ActionMonitor, verdict.NotEnforced
-		v.Message += "; delivered, because a refusal of this event source would lose data or stall it"
-	case v.Mode == verdict.Block:
-		v.Action = verdict.ActionMonitor
-		v.Message += "; delivered, because a refusal of this event source would lose data or stall it"
-	default:
-		v.Action = verdict.ActionMonitor
+	v.Action = verdict.ActionMonitor
+	if v.Mode != verdict.Block {
+		return
+	}
+	if len(v.Records) > 0 || e.Refusable || e.Retried && e.Fault != nil && p.FailClosed {
+		v.Action = v.WouldAction
+		return
+	}
+	if v.Reason == verdict.RuleMatch {
+		v.Reason = verdict.NotEnforced
+	}
+	v.Message += "; delivered, because a refusal of this event source would lose data or stall it"
+	if e.Remedy != "" {
+		v.Message += ": " + e.Remedy
 	}
 }
 
@@ -139,16 +182,19 @@ func (p *Policy) modeFor(e Evidence) verdict.Mode {
 // weigh sets the findings that count and the score: the highest over the
 // request or its records, without what exceptions cover. The score of a record
 // never falls below what its remaining findings weigh, however the weights of
-// the excused ones were counted.
-func (p *Policy) weigh(v *verdict.Verdict, e Evidence) (excepted bool) {
+// the excused ones were counted. bad are the records at or over the threshold;
+// none, if something counts that stands in no record.
+func (p *Policy) weigh(v *verdict.Verdict, e Evidence) (excepted bool, bad []int) {
 	scores := slices.Clone(e.Scores)
 	remaining := make([]int, len(scores))
 	record := func(f *verdict.Finding) int { return min(max(0, f.Record), len(scores)-1) }
+	outside := false
 	for i := range e.Findings {
 		f := &e.Findings[i]
 		excused := p.excepted(f, e)
 		if excepted = excepted || excused; !excused {
 			v.Findings = append(v.Findings, *f)
+			outside = outside || f.Record < 0
 		}
 		if r := record(f); r >= 0 && excused {
 			scores[r] -= f.Score
@@ -157,10 +203,17 @@ func (p *Policy) weigh(v *verdict.Verdict, e Evidence) (excepted bool) {
 		}
 	}
 	for i := range scores {
-		v.Score = max(v.Score, min(e.Scores[i], max(scores[i], remaining[i])))
+		score := min(e.Scores[i], max(scores[i], remaining[i]))
+		v.Score = max(v.Score, score)
+		if score >= p.Threshold && i < e.Removable {
+			bad = append(bad, i)
+		}
 	}
 	sort.SliceStable(v.Findings, func(i, j int) bool { return v.Findings[i].Score > v.Findings[j].Score })
-	return excepted
+	if outside {
+		bad = nil
+	}
+	return excepted, bad
 }
 
 func heaviest(fs []verdict.Finding) string {

@@ -103,9 +103,12 @@ func TestDecidePostconditions(t *testing.T) {
 		for range rnd.IntN(3) {
 			p.Exceptions = append(p.Exceptions, policy.Exception{FirstRule: 1, LastRule: rnd.IntN(4)})
 		}
-		e := policy.Evidence{Source: event.SQS, Refusable: coin(), Retried: coin()}
+		e := policy.Evidence{Source: event.SQS, Refusable: coin(), Retried: coin(), DeliveredEmpty: coin()}
 		for range rnd.IntN(4) {
 			e.Scores = append(e.Scores, 0)
+		}
+		if coin() {
+			e.Removable = len(e.Scores)
 		}
 		for range rnd.IntN(5) {
 			f := verdict.Finding{RuleID: 1 + rnd.IntN(4), Score: 2 + rnd.IntN(4), Record: rnd.IntN(5) - 1}
@@ -132,18 +135,31 @@ func TestDecidePostconditions(t *testing.T) {
 			t.Fatalf("undecided: %s", name)
 		case (v.Reason == verdict.EngineFault) != (e.Fault != nil):
 			t.Fatalf("reason %s: %s", v.Reason, name)
-		case v.Action == verdict.ActionBlock && (v.Mode != verdict.Block || !e.Refusable && !(e.Retried && e.Fault != nil)):
+		case v.Action.Blocked() && v.Mode != verdict.Block:
+			t.Fatalf("blocked in mode %s: %s", v.Mode, name)
+		case v.Action == verdict.ActionBlock && len(v.Records) == 0 && !e.Refusable && !(e.Retried && e.Fault != nil):
 			t.Fatalf("blocked: %s", name)
-		case v.Action == verdict.ActionBlock && v.WouldAction != verdict.ActionBlock:
+		case v.Action == verdict.ActionBlock && len(v.Records) > 0 && (len(v.Records) != e.Removable || e.DeliveredEmpty):
+			t.Fatalf("blocked with records %v left out: %s", v.Records, name)
+		case v.Action == verdict.ActionStrip && (len(v.Records) == 0 || len(v.Records) == e.Removable && !e.DeliveredEmpty):
+			t.Fatalf("stripped of %v: %s", v.Records, name)
+		case e.Fault != nil && p.FailClosed && len(v.Records) > 0:
+			t.Fatalf("records removed for a fault: %s", name)
+		case v.Action.Blocked() && v.Action != v.WouldAction:
 			t.Fatalf("blocked without wanting to: %s", name)
-		case v.Mode == verdict.Block && e.Refusable && v.Score >= p.Threshold && v.Action != verdict.ActionBlock:
+		case v.Mode == verdict.Block && (e.Refusable || e.Removable > 0 && e.Fault == nil) && v.Score >= p.Threshold && !v.Action.Blocked():
 			t.Fatalf("finding over the threshold delivered: %s", name)
-		case v.FailOpen && (e.Fault == nil || v.Action == verdict.ActionBlock):
+		case v.FailOpen && (e.Fault == nil || v.Action.Blocked()):
 			t.Fatalf("open: %s", name)
 		case v.Score > highest || v.Score < 0 || len(p.Exceptions) == 0 && v.Score != highest:
 			t.Fatalf("score %d of %v: %s", v.Score, e.Scores, name)
 		case fmt.Sprint(e) != before:
 			t.Fatalf("evidence was changed: %s", name)
+		}
+		for i, r := range v.Records {
+			if r < 0 || r >= e.Removable || i > 0 && v.Records[i-1] >= r {
+				t.Fatalf("records %v: %s", v.Records, name)
+			}
 		}
 		for i := range v.Findings[min(1, len(v.Findings)):] {
 			if v.Findings[i].Score < v.Findings[i+1].Score {

@@ -98,7 +98,7 @@ func NewGuard(cfg config.Config, p *policy.Policy, e guard.Engine, r guard.Repor
 		Answers: answer.Settings{
 			Status: cfg.BlockStatus, Body: cfg.BlockBody,
 			Custom: cfg.Source("MERLON_BLOCK_BODY") != config.FromDefault,
-			Stream: cfg.InvokeMode == config.InvokeStream,
+			Stream: cfg.InvokeMode == config.InvokeStream, AckSQS: cfg.SQS == config.SQSAck,
 		},
 		Redactor: verdict.Redactor{Mode: evidence(cfg.Evidence)},
 	}

@@ -11,6 +11,10 @@ const errorType = "Function.MerlonBlocked"
 // type.
 func refuseError(id string) Reply { return failure("Merlon.Blocked", "request refused, verdict "+id) }
 
+// Fail fails an invocation whose event could not be taken apart. Sources of
+// batches and of asynchronous events deliver it again.
+func Fail(id string) Reply { return refuseError(id) }
+
 func failure(kind, message string) Reply {
 	return Reply{
 		Error: true, ErrorType: errorType, ContentType: "application/json",

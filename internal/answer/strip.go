@@ -112,9 +112,14 @@ func repeated(ms []member, fold bool) bool {
 	return false
 }
 
-// Ambiguous reports whether an event has a top-level key twice, up to case: its
-// handler may read another one than we did.
-func Ambiguous(raw []byte) bool {
+// Ambiguous reports whether the handler may read other records in an event than
+// we did: it has a top-level key twice, up to case, or its records are not where
+// the decoder found them.
+func Ambiguous(raw []byte, ev *event.Event) bool {
+	if len(ev.Spans) > 0 {
+		_, err := layout(raw, ev.Spans)
+		return err != nil
+	}
 	if !json.Valid(raw) {
 		return false
 	}

@@ -88,7 +88,7 @@ func TestB7AmbiguousEventsAreNotOperatedOn(t *testing.T) {
 		if got, err := answer.Strip([]byte(tt.raw), locate(tt.raw, []string{one}), []int{0}); err == nil {
 			t.Errorf("Strip(%s) = %s, want an error", tt.name, got)
 		}
-		if got := answer.Ambiguous([]byte(tt.raw)); got != tt.ambiguous {
+		if got := answer.Ambiguous([]byte(tt.raw), &event.Event{}); got != tt.ambiguous {
 			t.Errorf("Ambiguous(%s) = %t", tt.name, got)
 		}
 	}
@@ -173,7 +173,7 @@ func FuzzStrip(f *testing.F) {
 	f.Add([]byte(` [ {"a":"]"} , "\"" ] `), uint64(3))
 	f.Add([]byte(`{"Records":[1],"Recordſ":[2]}`), uint64(0))
 	f.Fuzz(func(t *testing.T, raw []byte, mask uint64) {
-		answer.Ambiguous(raw)
+		answer.Ambiguous(raw, &event.Event{})
 		var records []event.Record
 		var bad []int
 		dec := json.NewDecoder(bytes.NewReader(raw))

@@ -38,6 +38,9 @@ type Guard struct {
 	Reporter Reporter
 	Redactor verdict.Redactor
 	Limits   event.Limits
+	// Keeper is where removed records go; without one only records that can be
+	// read again at their source are removed.
+	Keeper Keeper
 	// Budget is the share of an invocation's remaining time that inspection may
 	// use, in percent.
 	Budget int
@@ -68,6 +71,8 @@ type Judgement struct {
 	ID      string
 	Reply   *answer.Reply // set if the event is refused
 	Latency time.Duration
+
+	removed removed
 }
 
 // Inspect implements proxy.Inspector.
@@ -76,10 +81,11 @@ func (g *Guard) Inspect(ctx context.Context, inv *proxy.Invocation) proxy.Outcom
 		return proxy.Outcome{}
 	}
 	j := g.Judge(ctx, inv.Body, inv.Header, inv.Deadline)
+	g.keep(ctx, &j, inv)
 	cold := !g.warm.Swap(true)
-	out := proxy.Outcome{}
+	out := proxy.Outcome{Replace: j.removed.rest, Complete: j.removed.complete}
 	if j.Reply != nil {
-		out.Answer = outgoing(j.Reply)
+		out = proxy.Outcome{Answer: outgoing(j.Reply)}
 	}
 	if worthALine(&j.Verdict) {
 		g.Reporter.Add(g.record(&j, inv, cold))
@@ -102,7 +108,7 @@ func (g *Guard) Idle(ctx context.Context, until time.Time) { g.Reporter.Idle(ctx
 func (g *Guard) Recovered(_ context.Context, inv *proxy.Invocation, cause any) proxy.Outcome {
 	fault := verdict.Panic(cause, debug.Stack())
 	j := Judgement{Event: g.decodeAgain(inv), ID: verdict.NewID(g.Now())}
-	g.conclude(&j, verdict.Inspection{}, fault)
+	g.conclude(&j, inv.Body, verdict.Inspection{}, fault)
 	g.Reporter.Add(g.record(&j, inv, !g.warm.Swap(true)))
 	if j.Reply == nil {
 		return proxy.Outcome{}
@@ -133,7 +139,10 @@ func (g *Guard) Judge(ctx context.Context, body []byte, header http.Header, dead
 	if j.Event == nil {
 		j.Event = &event.Event{Source: event.Direct}
 	}
-	g.conclude(&j, found, err)
+	g.conclude(&j, body, found, err)
+	if len(j.Verdict.Records) > 0 && j.Verdict.Action.Blocked() {
+		g.remove(ctx, &j, body, header, found)
+	}
 	j.Latency = g.Now().Sub(start)
 	return j
 }
@@ -155,21 +164,27 @@ func (g *Guard) look(ctx context.Context, j *Judgement, body []byte, header http
 	return g.Engine.Inspect(ctx, j.Event)
 }
 
-func (g *Guard) conclude(j *Judgement, found verdict.Inspection, fault error) {
-	route, path := "", ""
-	if j.Event.HTTP != nil {
-		route, path = j.Event.HTTP.Route, j.Event.HTTP.Method+" "+j.Event.HTTP.Path
-	}
-	j.Verdict = g.Policy.Decide(policy.Evidence{
-		Source: j.Event.Source, Route: route, Path: path, Findings: found.Findings, Scores: found.Scores,
+func (g *Guard) conclude(j *Judgement, body []byte, found verdict.Inspection, fault error) {
+	e := policy.Evidence{
+		Source: j.Event.Source, Findings: found.Findings, Scores: found.Scores,
 		Limits: slices.Concat(found.Limits, j.Event.Limits), Skipped: j.Event.Skipped,
 		Fault: fault, Refusable: answer.Refusable(j.Event), Retried: answer.Retried(j.Event), Now: g.Now(),
-	})
-	if j.Verdict.Action == verdict.ActionBlock {
+	}
+	if j.Event.HTTP != nil {
+		e.Route, e.Path = j.Event.HTTP.Route, j.Event.HTTP.Method+" "+j.Event.HTTP.Path
+	}
+	// Only an event that may have to be refused is looked at for how.
+	if (len(e.Limits) > 0 || slices.ContainsFunc(e.Scores, positive)) && answer.Batch(j.Event) {
+		g.removable(&e, j, body)
+	}
+	j.Verdict = g.Policy.Decide(e)
+	if j.Verdict.Action == verdict.ActionBlock && len(j.Verdict.Records) == 0 {
 		r := answer.Refuse(j.Event, j.ID, g.Answers)
 		j.Reply = &r
 	}
 }
+
+func positive(score int) bool { return score > 0 }
 
 func outgoing(r *answer.Reply) *proxy.Answer {
 	h := http.Header{"Content-Type": {r.ContentType}}

@@ -30,6 +30,7 @@ func (g *Guard) record(j *Judgement, inv *proxy.Invocation, cold bool) verdict.R
 		rec.Error = token(v.Fault.Error())
 	}
 	g.describe(&rec, j)
+	describeRemoved(&rec, j)
 	for i := range v.Findings {
 		if i == verdict.MaxMatches {
 			rec.Dropped = append(rec.Dropped, "matches")

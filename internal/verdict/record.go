@@ -52,6 +52,9 @@ type Record struct {
 	Limits      []string `json:"limits,omitempty"`  // which limits were reached
 	Skipped     int      `json:"skipped,omitempty"` // bytes of the event that were not inspected
 
+	Removed      []Removed `json:"removed,omitempty"`      // at most MaxRemoved, in the order of the event
+	RemovedCount int       `json:"removedCount,omitempty"` // how many records were removed
+
 	Response Response `json:"response"`
 	Repeat   *Repeat  `json:"repeat,omitempty"`
 	Latency  Latency  `json:"latency"`
@@ -65,6 +68,18 @@ type Record struct {
 
 // MaxMatches bounds Record.Matches; MatchCount tells how many there were.
 const MaxMatches = 10
+
+// MaxRemoved bounds Record.Removed; RemovedCount tells how many there were.
+const MaxRemoved = 20
+
+// Removed is a record that was taken out of a batch event.
+type Removed struct {
+	Record int `json:"record"` // index in the event
+	// ID is what the source calls the record, and Pointer where it can be read
+	// again: both as the event says, and only what looks like one.
+	ID      string `json:"id,omitempty"`
+	Pointer string `json:"pointer,omitempty"`
+}
 
 // Function is the function that was protected.
 type Function struct {
