@@ -28,6 +28,7 @@ type search struct {
 	c     *chunk
 	tries int
 	known map[tried][]types.MatchedRule
+	hits  map[*event.Leaf][]int // rules that the screen finds possible on a leaf alone
 }
 
 // tried is one leaf put to one rule.
@@ -88,7 +89,7 @@ func (s *search) keys(found []*event.Leaf) []*event.Leaf {
 // transformed value. A chain that needs several arguments matches none alone;
 // then all stay.
 func (s *search) tryEach(all []*event.Leaf, md types.MatchData, rule int) []*event.Leaf {
-	if len(all) > mostCandidates {
+	if all = s.sift(all, rule); len(all) == 1 || len(all) > mostCandidates {
 		return all
 	}
 	var kept []*event.Leaf
@@ -110,6 +111,53 @@ func (s *search) tryEach(all []*event.Leaf, md types.MatchData, rule int) []*eve
 	return kept
 }
 
+// sift drops the leaves on which the rule cannot match, by the screen, which
+// asks for a hundredth of what a transaction costs. Where that leaves none, the
+// rule needs several arguments, and all stay.
+func (s *search) sift(all []*event.Leaf, rule int) []*event.Leaf {
+	if s.e.program == nil {
+		return all
+	}
+	var kept []*event.Leaf
+	for _, l := range all {
+		if slices.Contains(s.possible(l), rule) {
+			kept = append(kept, l)
+		}
+	}
+	if len(kept) == 0 {
+		return all
+	}
+	return kept
+}
+
+// possible returns the rules that can match a leaf on its own.
+func (s *search) possible(l *event.Leaf) []int {
+	if rules, done := s.hits[l]; done {
+		return rules
+	}
+	scratch := s.e.scratch.Get().(*screen.Scratch)
+	defer s.e.scratch.Put(scratch)
+	in := alone(l)
+	var rules []int
+	for _, h := range s.e.program.Scan(scratch, &in).Hits {
+		rules = append(rules, h.RuleID)
+	}
+	if s.hits == nil {
+		s.hits = map[*event.Leaf][]int{}
+	}
+	s.hits[l] = rules
+	return rules
+}
+
+// alone is the input that holds nothing but one leaf.
+func alone(l *event.Leaf) screen.Input {
+	origin := screen.Post
+	if l.Place == verdict.PlaceQuery {
+		origin = screen.Query
+	}
+	return plainHead(screen.Input{Args: []screen.Arg{{Name: l.Name, Value: l.Value, Origin: origin}}})
+}
+
 // try puts one leaf alone to one rule; ok is false if that cannot be had.
 func (s *search) try(l *event.Leaf, rule int) (matched []types.MatchedRule, ok bool) {
 	t := tried{rule, l}
@@ -119,11 +167,7 @@ func (s *search) try(l *event.Leaf, rule int) (matched []types.MatchedRule, ok b
 	if s.tries++; s.tries > mostTries || s.ctx.Err() != nil {
 		return nil, false
 	}
-	origin := screen.Post
-	if l.Place == verdict.PlaceQuery {
-		origin = screen.Query
-	}
-	in := plainHead(screen.Input{Args: []screen.Arg{{Name: l.Name, Value: l.Value, Origin: origin}}})
+	in := alone(l)
 	m, err := s.e.run(&in, [][2]int{{910000, rule - 1}, {rule + 1, 948999}})
 	if err != nil {
 		return nil, false
