@@ -37,7 +37,7 @@ var (
 // taken are the members that the request view shows by their parts.
 var taken = []string{
 	"headers", "multiValueHeaders", "queryStringParameters", "multiValueQueryStringParameters",
-	"rawQueryString", "rawPath", "path", "cookies", "body",
+	"rawQueryString", "rawPath", "path", "cookies", "body", "raw_path", "query_string_parameters",
 }
 
 // attributeTypes are keys that say of what type a DynamoDB value is.

@@ -78,12 +78,18 @@ func mediaOf(types []string) (m media) {
 // content makes leaves of decoded body bytes. Every reader that takes them
 // contributes; what none takes is a leaf as it is.
 func (d *decoder) content(val string, m media, at leafAt) {
+	val = fromWide(val)
 	for _, c := range m.charsets {
-		if !asciiBased(c) {
+		text, known := fromCharset(val, c)
+		if !known {
 			d.limit("charset")
 		}
+		if text != val && d.spend(len(text)) {
+			n := m
+			n.charsets = nil
+			d.content(text, n, at)
+		}
 	}
-	val = fromWide(val)
 	if val == "" {
 		return
 	}
@@ -115,8 +121,10 @@ func (d *decoder) content(val string, m media, at leafAt) {
 	case m.form:
 		d.form(val, at)
 		d.opaque(val, at)
+		d.views(val, at)
 	default:
 		d.opaque(val, at)
+		d.views(val, at)
 	}
 }
 

@@ -15,12 +15,14 @@ func (d *decoder) byteList(doc, n int32, at leafAt) bool {
 	if first < 0 || dc.nodes[first].kind != kindNumber || int(nd.last-n) < minByteList && !isByteList(dc, n) {
 		return false
 	}
-	out := make([]byte, 0, nd.last-n)
 	for c := first; c <= nd.last; c++ {
-		b, ok := byteNumber(&dc.nodes[c])
-		if !ok {
+		if _, ok := byteNumber(&dc.nodes[c]); !ok {
 			return false
 		}
+	}
+	out := make([]byte, 0, nd.last-n)
+	for c := first; c <= nd.last; c++ {
+		b, _ := byteNumber(&dc.nodes[c])
 		out = append(out, b)
 	}
 	if text := string(out); plainText(text) && d.spend(len(text)) && !d.deep(at) {
@@ -40,12 +42,8 @@ func isByteList(d *document, n int32) bool {
 	if d.nodes[n].key == "bytes" {
 		return true
 	}
-	for up := d.nodes[n].parent; up > 0; up = d.nodes[up].parent {
-		if d.nodes[up].index < 0 {
-			return d.nodes[up].key == "headers"
-		}
-	}
-	return false
+	up := d.nodes[n].parent // an object of one header, an element of the list of them
+	return up > 0 && d.nodes[up].index >= 0 && d.nodes[up].key == "headers"
 }
 
 // byteNumber reads a byte; Java's are signed.

@@ -30,9 +30,7 @@ func (d *decoder) form(val string, at leafAt) {
 		}
 		f := at
 		f.name, f.sub = name, join(at.sub, name)
-		if !d.nested(value, f) {
-			d.addText(value, f)
-		}
+		d.text(value, f)
 		return true
 	})
 	if rest != "" {

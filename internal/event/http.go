@@ -57,7 +57,7 @@ func (d *decoder) collect(r *request) {
 	for _, key := range [...]string{"headers", "multiValueHeaders"} {
 		dc.each(0, key, func(c int32) { r.take(c, dc.regular(c)); r.headers = dc.pairs(c, r.headers) })
 	}
-	for _, key := range [...]string{"queryStringParameters", "multiValueQueryStringParameters"} {
+	for _, key := range [...]string{"queryStringParameters", "multiValueQueryStringParameters", "query_string_parameters"} {
 		dc.each(0, key, func(c int32) { r.take(c, dc.regular(c)); r.query = dc.pairs(c, r.query) })
 	}
 	var queries []string
@@ -69,7 +69,7 @@ func (d *decoder) collect(r *request) {
 		}
 	})
 	r.rawQuery = strings.Join(queries, "&")
-	for _, key := range [...]string{"rawPath", "path"} {
+	for _, key := range [...]string{"rawPath", "path", "raw_path"} {
 		dc.each(0, key, func(c int32) {
 			if v := dc.text(c); v != "" {
 				r.take(c, true)
@@ -87,7 +87,9 @@ func (d *decoder) collect(r *request) {
 			r.bodies = append(r.bodies, c)
 		}
 	})
-	dc.each(0, "isBase64Encoded", func(c int32) { r.base64 = r.base64 || dc.nodes[c].val == "true" })
+	for _, key := range [...]string{"isBase64Encoded", "is_base64_encoded"} { // the latter is VPC Lattice's first version
+		dc.each(0, key, func(c int32) { r.base64 = r.base64 || dc.nodes[c].val == "true" })
+	}
 	r.headers = dedupe(r.headers, strings.ToLower)
 	r.query = dedupe(r.query, func(s string) string { return s })
 }
@@ -200,6 +202,9 @@ func (d *decoder) describe(r *request) *HTTP {
 		Route:     firstOf(dc.text(dc.child(0, "routeKey")), dc.text(dc.child(0, "resource"))),
 		RequestID: dc.text(dc.child(rc, "requestId")),
 	}
+	if d.ev.Source == Lattice {
+		h.Method = dc.text(dc.child(0, "method"))
+	}
 	if h.Method == "" {
 		h.Method = "GET"
 	}
@@ -306,7 +311,7 @@ func (d *decoder) queryLeaves(r *request, raw string) (target string) {
 			}
 		}
 		d.add(l)
-		d.escapedJSON(value, &l)
+		d.parameterViews(value, &l)
 		return true
 	}
 	pairs := 0
@@ -339,6 +344,20 @@ func (d *decoder) escapedJSON(value string, l *Leaf) {
 		at.place = verdict.PlaceArgument // fed as an argument: it stands in no header
 	}
 	d.nested(value, at)
+}
+
+// parameterViews adds what a query parameter or a cookie holds: escaped JSON,
+// base64, a token, XML, a GraphQL document.
+func (d *decoder) parameterViews(value string, l *Leaf) {
+	if len(value) < minView {
+		return
+	}
+	d.escapedJSON(value, l)
+	at := leafAt{doc: l.doc, node: l.node, sub: l.sub, name: l.Name, place: l.Place, record: -1}
+	if l.Place != verdict.PlaceQuery {
+		at.place = verdict.PlaceArgument
+	}
+	d.views(value, at)
 }
 
 // escapeTarget escapes the bytes that cannot stand in a request target. It
@@ -394,9 +413,24 @@ func (d *decoder) headerLeaves(r *request) {
 			continue
 		}
 		d.escapedJSON(h.value, &l)
+		if strings.EqualFold(h.name, "authorization") {
+			d.credential(h.value, &l)
+		}
 	}
 	if len(r.cookies) > 0 {
 		d.cookieArray(r)
+	}
+}
+
+// credential opens what follows the scheme of an Authorization header: the
+// claims of a token, or user name and password. They reach the handler as
+// arguments do.
+func (d *decoder) credential(value string, l *Leaf) {
+	if _, rest, ok := strings.Cut(value, " "); ok {
+		value = rest
+	}
+	if len(value) >= minBase64 {
+		d.views(value, leafAt{doc: l.doc, node: l.node, name: l.Name, place: verdict.PlaceArgument, record: -1})
 	}
 }
 
@@ -426,7 +460,7 @@ func (d *decoder) cookieLeaves(doc int32, h pair) {
 		name, value, _ := strings.Cut(c, "=")
 		l := Leaf{Name: name, Value: value, Place: verdict.PlaceCookie, Record: -1, doc: doc, node: h.node, sub: name}
 		d.add(l)
-		d.escapedJSON(unescapeCookie(value), &l)
+		d.parameterViews(unescapeCookie(value), &l)
 	}
 }
 

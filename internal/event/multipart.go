@@ -128,7 +128,9 @@ func (d *decoder) partContent(val string, m media, at leafAt) {
 	case m.any || len(m.boundaries) > 0:
 		d.content(val, m, at)
 	case !d.nested(val, at):
-		d.opaque(fromWide(val), at)
+		text := fromWide(val)
+		d.opaque(text, at)
+		d.views(text, at)
 	}
 }
 

@@ -9,6 +9,9 @@ func (d *decoder) text(val string, at leafAt) {
 	if d.nested(val, at) {
 		return
 	}
+	if at.name == "query" && d.graphql(val, at) {
+		return
+	}
 	d.addText(val, at)
 	if at.sub == "" && len(val) > 2 && at.doc >= 0 && isObjectKey(&d.ev.docs[at.doc], at.node) {
 		if key := unescapeQuery(val); key != val {
