@@ -1,0 +1,157 @@
+package quarantine
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+
+	"github.com/merlon-security/merlon/internal/verdict"
+)
+
+// Schema names the format of a line.
+const Schema = "merlon.quarantine/1"
+
+// Line is one line of the log, of an S3 object or of an SQS message. It has the
+// timestamp and level by which Lambda's JSON log format sorts and filters. The
+// fields that name the record are reduced to characters no rule matches and no
+// terminal obeys; Header has them as they were.
+type Line struct {
+	Timestamp string `json:"timestamp"`
+	Level     string `json:"level"`
+	Schema    string `json:"schema"`
+	ID        string `json:"id"` // of the record, the same in all of its lines
+	VerdictID string `json:"verdictId"`
+	RequestID string `json:"requestId"`
+	Function  string `json:"function"`
+	Source    string `json:"source"`
+	Record    int    `json:"record"` // index in the batch
+	RecordID  string `json:"recordId,omitempty"`
+	Pointer   string `json:"pointer,omitempty"`
+	Bytes     int    `json:"bytes"` // of the record's JSON
+	Part      int    `json:"part"`  // from 1
+	Parts     int    `json:"parts"`
+	// One of these holds this part of the base64 of an envelope, which is sealed
+	// in the age format (age-encryption.org/v1) or plain.
+	Sealed string `json:"sealed,omitempty"`
+	Plain  string `json:"plain,omitempty"`
+}
+
+// Header is the first line of an envelope; the record's bytes follow. It is
+// sealed with them, so that a line cannot lend its payload another name.
+type Header struct {
+	Schema    string `json:"schema"`
+	ID        string `json:"id"`
+	VerdictID string `json:"verdictId"`
+	RequestID string `json:"requestId"`
+	Function  string `json:"function"`
+	Source    string `json:"source"`
+	Record    int    `json:"record"`
+	RecordID  string `json:"recordId,omitempty"`
+	Pointer   string `json:"pointer,omitempty"`
+	Bytes     int    `json:"bytes"`
+}
+
+// Line returns the line that announces h, without time and payload.
+func (h *Header) Line() Line {
+	return Line{
+		Level: "ERROR", Schema: h.Schema, ID: h.ID, VerdictID: reduce(h.VerdictID), RequestID: reduce(h.RequestID),
+		Function: reduce(h.Function), Source: reduce(h.Source), Record: h.Record,
+		RecordID: reduce(h.RecordID), Pointer: reduce(h.Pointer), Bytes: h.Bytes,
+	}
+}
+
+// partBytes bounds the payload of a line. Lambda cuts log lines at 256 KB; the
+// other fields are bounded by reduce.
+const partBytes = 150_000
+
+// encode makes the lines of one record, each with its line break.
+func (k *Keeper) encode(e *Entry, it *Item) ([][]byte, error) {
+	now := k.now()
+	h := Header{
+		Schema: Schema, ID: verdict.NewID(now), VerdictID: e.VerdictID, RequestID: e.RequestID, Function: e.FunctionARN,
+		Source: string(e.Source), Record: it.Index, RecordID: it.Record.ID, Pointer: it.Record.Pointer, Bytes: len(it.Body),
+	}
+	envelope := append(append(marshal(h), '\n'), it.Body...)
+	if k.seal != nil {
+		var err error
+		if envelope, err = k.seal.seal(envelope); err != nil {
+			return nil, fmt.Errorf("seal record %d of %s: %w", it.Index, e.Source, err)
+		}
+	}
+	payload := base64.StdEncoding.EncodeToString(envelope)
+	l := h.Line()
+	l.Timestamp = now.UTC().Format("2006-01-02T15:04:05.000Z")
+	l.Parts = max(1, (len(payload)+partBytes-1)/partBytes)
+	var lines [][]byte
+	for l.Part = 1; l.Part <= l.Parts; l.Part++ {
+		n := min(partBytes, len(payload))
+		if k.seal != nil {
+			l.Sealed = payload[:n]
+		} else {
+			l.Plain = payload[:n]
+		}
+		payload = payload[n:]
+		lines = append(lines, append(marshal(l), '\n'))
+	}
+	return lines, nil
+}
+
+// marshal encodes strings and numbers. Texts that are not UTF-8 lose what is not.
+func marshal(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic("bug: strings and numbers always marshal: " + err.Error())
+	}
+	return b
+}
+
+// Open splits an envelope.
+func Open(envelope []byte) (Header, []byte, error) {
+	var h Header
+	head, body, ok := bytes.Cut(envelope, []byte{'\n'})
+	if !ok {
+		return h, nil, fmt.Errorf("envelope of %d bytes has no header", len(envelope))
+	}
+	if err := json.Unmarshal(head, &h); err != nil {
+		return h, nil, fmt.Errorf("envelope header: %w", err)
+	}
+	if h.Schema != Schema {
+		return h, nil, fmt.Errorf("envelope has schema %q, want %s", h.Schema, Schema)
+	}
+	if len(body) != h.Bytes {
+		return h, nil, fmt.Errorf("envelope holds %d bytes, its header says %d", len(body), h.Bytes)
+	}
+	return h, body, nil
+}
+
+// reduce leaves of a name what identifiers, ARNs and keys are written with: a
+// record's name is text from outside, and these lines may be an event of another
+// function, whose rules must find nothing in them.
+func reduce(s string) string {
+	const most = 1024
+	cut := len(s) > most
+	if cut {
+		s = s[:most]
+	}
+	b := []byte(s)
+	for i, c := range b {
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_' || c == ':' ||
+			c == '.' && (i == 0 || b[i-1] != '.') || c == '/' && (i == 0 || b[i-1] != '.')) {
+			b[i] = '?'
+		}
+	}
+	if cut {
+		return string(b) + "???"
+	}
+	return string(b)
+}
+
+// ownGroup is the log group that the function writes to: the one Lambda names,
+// else its default.
+func ownGroup(env func(string) string) string {
+	if g := env("AWS_LAMBDA_LOG_GROUP_NAME"); g != "" {
+		return g
+	}
+	return "/aws/lambda/" + env("AWS_LAMBDA_FUNCTION_NAME")
+}
