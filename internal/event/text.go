@@ -84,23 +84,31 @@ func (d *decoder) opaque(val string, at leafAt) {
 	}
 }
 
-// mostlyText reports whether fewer than one byte in eight is not printable.
+// mostlyText reports whether fewer than one byte in eight is not printable. It
+// knows after a fifth of a picture that this is none.
 func mostlyText(s string) bool {
-	odd := 0
-	for i := 0; i < len(s); i++ {
-		if !printable(s[i]) && s[i] < 0x80 {
-			odd++
-		}
-	}
-	high := 0
+	odd, most := 0, (len(s)+7)/8
 	for i := 0; i < len(s); {
-		r, size := utf8.DecodeRuneInString(s[i:])
-		if r == utf8.RuneError && size == 1 {
-			high++
+		c := s[i]
+		if printable(c) {
+			i++
+			continue
 		}
-		i += size
+		if c < utf8.RuneSelf {
+			odd++
+			i++
+		} else {
+			r, size := utf8.DecodeRuneInString(s[i:])
+			if r == utf8.RuneError && size == 1 {
+				odd++
+			}
+			i += size
+		}
+		if odd >= most {
+			return false
+		}
 	}
-	return (odd+high)*8 < len(s)
+	return true
 }
 
 // printable includes vertical tab and form feed, which are white space to SQL
