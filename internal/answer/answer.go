@@ -31,8 +31,8 @@ type Reply struct {
 	Status      int // HTTP status the caller sees; 0 where there is none
 }
 
-// Refusable reports whether an event can be refused without losing data,
-// stalling its source or hanging a deployment. Batches are not among them:
+// Refusable reports whether an event can be refused as a whole without losing
+// data, stalling its source or hanging a deployment. Batches are not among them:
 // failing a batch for one bad record would take the good ones with it. An event
 // with the marks of several sources is: no service sent it.
 func Refusable(ev *event.Event) bool {
@@ -40,26 +40,22 @@ func Refusable(ev *event.Event) bool {
 		return true
 	}
 	switch ev.Source {
-	case event.RESTAPI, event.HTTPAPI, event.FunctionURL, event.ALB:
+	case event.RESTAPI, event.HTTPAPI, event.FunctionURL, event.ALB, event.Lattice:
 		return !exempt(ev)
-	case event.Authorizer, event.AppSync, event.Lex, event.Direct:
-		return true
-	case event.SNS, event.S3, event.EventBridge, event.SES, event.CodeCommit:
+	case event.SNS, event.S3, event.SES, event.CodeCommit:
 		return ev.Records <= 1
-	case event.SQS, event.Kinesis, event.DynamoDB, event.Kafka, event.MQ, event.Firehose:
+	case event.SQS, event.Kinesis, event.DynamoDB, event.Kafka, event.MQ, event.DocumentDB, event.Pipes, event.Firehose, event.CloudFront:
 		return false
-	case event.WebSocket, event.Cognito, event.CloudFormation, event.CodePipeline, event.Config, event.CWLogs:
-		return !exemptByShape(ev)
 	}
-	return false
+	return !exemptByShape(ev)
 }
 
 // Retried reports whether the source of an event delivers it again after an
 // error, so that failing it for a fault of ours loses nothing.
 func Retried(ev *event.Event) bool {
 	switch ev.Source {
-	case event.SQS, event.Kinesis, event.DynamoDB, event.Kafka, event.MQ, event.Firehose, event.CWLogs,
-		event.SNS, event.S3, event.EventBridge, event.SES, event.CodeCommit:
+	case event.SQS, event.Kinesis, event.DynamoDB, event.Kafka, event.MQ, event.DocumentDB, event.Pipes, event.Firehose, event.CWLogs,
+		event.SNS, event.S3, event.EventBridge, event.SES, event.CodeCommit, event.IoT:
 		return true
 	}
 	return false
@@ -97,10 +93,30 @@ func exemptByShape(ev *event.Event) bool {
 	case event.Config:
 		return ev.Only("version", "invokingEvent", "ruleParameters", "resultToken", "eventLeftScope", "executionRoleArn",
 			"configRuleArn", "configRuleName", "configRuleId", "accountId", "evaluationMode")
+	case event.SecretsManager:
+		return ev.Only("Step", "SecretId", "ClientRequestToken", "RotationToken")
+	case event.EventBridge:
+		return scheduled(ev)
+	case event.Durable:
+		return replay(ev) && ev.Only("DurableExecutionArn", "CheckpointToken", "InitialExecutionState")
 	case event.CWLogs:
 		return ev.Only("awslogs") // logs hold attacks by their nature; removing them removes evidence
 	}
 	return false
+}
+
+// scheduled reports whether an event is the tick of a schedule, which carries
+// nothing (Amazon EventBridge, "Scheduled events").
+func scheduled(ev *event.Event) bool {
+	if ev.Text("source") != "aws.events" || ev.Text("detail-type") != "Scheduled Event" {
+		return false
+	}
+	for i := range ev.Leaves {
+		if p := ev.Path(&ev.Leaves[i]); len(p) > 1 && p[0].Key == "detail" {
+			return false
+		}
+	}
+	return ev.Only("version", "id", "detail-type", "source", "account", "time", "region", "resources", "detail")
 }
 
 // s3URL reports whether a custom resource would answer to S3, as all of them do.
@@ -118,12 +134,18 @@ func s3URL(s string) bool {
 // quote.
 func Refuse(ev *event.Event, id string, s Settings) Reply {
 	switch ev.Source {
-	case event.RESTAPI, event.HTTPAPI, event.FunctionURL, event.ALB:
+	case event.RESTAPI, event.HTTPAPI, event.FunctionURL, event.ALB, event.Lattice:
 		return refuseHTTP(ev, id, s)
 	case event.WebSocket:
 		return reply(map[string]any{"statusCode": 403})
 	case event.Authorizer:
 		return refuseAuthorizer(ev)
+	case event.SES:
+		if waits(ev) {
+			return stopRule()
+		}
+	case event.Durable:
+		return failExecution(id)
 	}
 	return refuseError(id)
 }

@@ -16,10 +16,12 @@ func (r *removal) succeed() Reply {
 // there (Amazon SES, "Invoke Lambda function action").
 func (r *removal) stopSES() Reply {
 	if waits(r.ev) {
-		return reply(map[string]any{"disposition": "STOP_RULE"})
+		return stopRule()
 	}
 	return r.succeed()
 }
+
+func stopRule() Reply { return reply(map[string]any{"disposition": "STOP_RULE"}) }
 
 // waits reports whether a receipt rule invoked the function for its answer.
 func waits(ev *event.Event) bool {
@@ -34,4 +36,11 @@ func waits(ev *event.Event) bool {
 		}
 	}
 	return false
+}
+
+// waitingDevice reports whether AWS IoT waits for the answer, as a custom
+// authorizer and a provisioning hook are waited for: what they get is an error,
+// which lets nobody in.
+func waitingDevice(ev *event.Event) bool {
+	return ev.Source == event.IoT && (ev.Has("protocolData") || ev.Has("templateArn"))
 }

@@ -12,7 +12,8 @@ import (
 
 // refuseHTTP answers in the proxy integration format of the front end (API
 // Gateway, "Lambda proxy integrations"; Elastic Load Balancing, "Lambda
-// functions as targets"; AWS Lambda, "Function URLs").
+// functions as targets"; AWS Lambda, "Function URLs"; Amazon VPC Lattice,
+// "Lambda functions as targets").
 func refuseHTTP(ev *event.Event, id string, s Settings) Reply {
 	body := s.Body
 	headers := []event.Header{{Name: "cache-control", Value: "no-store"}}
@@ -25,7 +26,8 @@ func refuseHTTP(ev *event.Event, id string, s Settings) Reply {
 		headers = append(headers, event.Header{Name: "content-type", Value: "application/json"})
 	}
 	headers = append(headers, s.Headers...)
-	if s.Stream && ev.Source != event.ALB {
+	balancer := ev.Source == event.ALB || ev.Source == event.Lattice
+	if s.Stream && !balancer {
 		return stream(s.Status, headers, body)
 	}
 	out := map[string]any{"statusCode": s.Status, "body": body, "isBase64Encoded": false}
@@ -34,7 +36,7 @@ func refuseHTTP(ev *event.Event, id string, s Settings) Reply {
 	} else {
 		out["headers"] = single(headers)
 	}
-	if ev.Source == event.ALB {
+	if balancer {
 		out["statusDescription"] = fmt.Sprintf("%d %s", s.Status, statusText(s.Status))
 	}
 	r := reply(out)

@@ -47,16 +47,24 @@ func familyOf(s event.Source) (f family, ok bool) {
 	switch s {
 	case event.SQS:
 		return family{reply: (*removal).acknowledgeSQS, complete: (*removal).completeSQS}, true
-	case event.Kinesis, event.DynamoDB, event.Kafka, event.MQ:
+	case event.Kinesis, event.DynamoDB, event.Kafka, event.MQ, event.DocumentDB:
 		return family{reply: (*removal).passOver}, true
+	case event.Pipes:
+		return family{reply: (*removal).passPipe}, true
 	case event.Firehose:
 		return family{harmless: true, reply: (*removal).failFirehose, complete: (*removal).completeFirehose}, true
 	case event.SNS, event.S3, event.CodeCommit:
 		return family{reply: (*removal).succeed}, true
 	case event.SES:
 		return family{reply: (*removal).stopSES}, true
-	case event.EventBridge:
+	case event.EventBridge, event.IoT:
 		return family{reply: (*removal).succeed, entire: true}, true
+	case event.S3Batch:
+		return family{harmless: true, reply: (*removal).failTasks, complete: (*removal).completeTasks}, true
+	case event.AppSyncBatch:
+		return family{harmless: true, reply: (*removal).failResolvers, complete: (*removal).completeResolvers}, true
+	case event.AppSyncEvents:
+		return family{harmless: true, reply: (*removal).failEvents, complete: (*removal).completeEvents}, true
 	}
 	return family{}, false
 }
@@ -66,7 +74,7 @@ func familyOf(s event.Source) (f family, ok bool) {
 // event about whose records two readers could disagree has none; see Ambiguous.
 func Records(raw []byte, ev *event.Event) (records []event.Record, harmless bool) {
 	f, ok := familyOf(ev.Source)
-	if !ok || ev.Mixed {
+	if !ok || ev.Mixed || exemptByShape(ev) || waitingDevice(ev) {
 		return nil, false
 	}
 	if f.entire {
