@@ -36,6 +36,7 @@ func (x *extension) newRelay() (*proxy.Relay, error) {
 
 func (x *extension) newGuard() *guard.Guard {
 	g := NewGuard(x.cfg, x.policy, &x.engine, x.reporter)
+	g.Keeper = x.newKeeper()
 	d := &g.Deployment
 	d.Function.Name, d.Function.Version = x.environ["AWS_LAMBDA_FUNCTION_NAME"], x.environ["AWS_LAMBDA_FUNCTION_VERSION"]
 	d.Function.CodeID = CodeID(d.Function.Version, x.cfg.CodeID, x.taskRoot)

@@ -207,6 +207,16 @@ func TestB11LogIsItsOwnSource(t *testing.T) {
 	}
 }
 
+// TestB11UnknownOwnGroup: where the function's log group is not known, any may
+// be.
+func TestB11UnknownOwnGroup(t *testing.T) {
+	b := newBench(t)
+	delete(b.env, "AWS_LAMBDA_LOG_GROUP_NAME")
+	if b.keeper("log", true).Usable(decode(logsEvent("/aws/lambda/users", "x"))) {
+		t.Error("log is usable for a log that may be its own")
+	}
+}
+
 // TestB11FixedPoint: a function that reads another's log gets that one's
 // quarantine lines. They are data: what is in them is sealed, and extracting from
 // the event finds the record that was removed, not a wrapping of it.

@@ -146,12 +146,3 @@ func reduce(s string) string {
 	}
 	return string(b)
 }
-
-// ownGroup is the log group that the function writes to: the one Lambda names,
-// else its default.
-func ownGroup(env func(string) string) string {
-	if g := env("AWS_LAMBDA_LOG_GROUP_NAME"); g != "" {
-		return g
-	}
-	return "/aws/lambda/" + env("AWS_LAMBDA_FUNCTION_NAME")
-}

@@ -22,8 +22,10 @@ func (k *Keeper) loop(ev *event.Event) error {
 		if err != nil {
 			return fmt.Errorf("cannot tell whose log this is: %w", err)
 		}
-		if group == k.ownGroup {
-			return fmt.Errorf("the event is this function's own log, %s", group)
+		// Lambda keeps the name of the log group from extensions (AWS Lambda,
+		// "Lambda Extensions API", environment variables), and it is configurable.
+		if k.ownGroup == "" || group == k.ownGroup {
+			return fmt.Errorf("the event may be this function's own log: it is of %s", group)
 		}
 	}
 	return nil

@@ -61,7 +61,7 @@ type Keeper struct {
 	off      bool
 	seal     *sealer // nil for plain text
 	target   target
-	ownGroup string
+	ownGroup string // the function's log group; empty if unknown
 	now      func() time.Time
 	once     *once
 	notices  notices
@@ -106,7 +106,7 @@ func newKeeper(o Options, n network) (*Keeper, error) {
 			return nil, err
 		}
 	}
-	k.ownGroup = ownGroup(o.Env)
+	k.ownGroup = o.Env("AWS_LAMBDA_LOG_GROUP_NAME")
 	k.once = newOnce()
 	log := &logStore{out: o.Out, budget: budget{perMinute: logBytesPerMinute, now: o.Now}}
 	switch {

@@ -21,7 +21,7 @@ func newS3(o Options, t *target, n network) (*s3Store, error) {
 		return nil, fmt.Errorf("MERLON_QUARANTINE=%q: %q is not a bucket's name", o.Target, bucket)
 	}
 	if !plainPrefix(prefix) {
-		return nil, fmt.Errorf("MERLON_QUARANTINE=%q: want a prefix of letters, digits and -_./ with no empty part, . or ..", o.Target)
+		return nil, fmt.Errorf("MERLON_QUARANTINE=%q: want a prefix of letters, digits and -_./ without empty parts and steps upwards", o.Target)
 	}
 	region := o.Env("AWS_REGION")
 	h, err := host("s3", region)
