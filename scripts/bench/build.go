@@ -22,14 +22,34 @@ func (b *bench) build(ctx context.Context) error {
 	if err := os.MkdirAll(b.dir, 0o755); err != nil {
 		return err
 	}
+	modfile, err := b.requirements()
+	if err != nil {
+		return err
+	}
 	for name, pkg := range map[string]string{
 		"compare": "./compare", "role": "./role", "start-coraza": "./start/coraza", "start-libddwaf": "./start/libddwaf",
 	} {
-		if err := goBuild(ctx, ".", b.program(name), "appsec", pkg); err != nil {
+		if err := goBuild(ctx, ".", b.program(name), "appsec", pkg, "-mod=mod", "-modfile", modfile); err != nil {
 			return err
 		}
 	}
 	return b.findExtension(ctx)
+}
+
+// requirements copies this module's go.mod and go.sum to where a build may
+// complete them: a module the project has come to need since must not stop a
+// run. Versions stay the ones written down here and in the project.
+func (b *bench) requirements() (modfile string, err error) {
+	for _, name := range []string{"go.mod", "go.sum"} {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return "", fmt.Errorf("run in the directory of the benchmark's module: %w", err)
+		}
+		if err := os.WriteFile(b.program(name), text, 0o644); err != nil {
+			return "", err
+		}
+	}
+	return b.program("go.mod"), nil
 }
 
 func (b *bench) program(name string) string {
@@ -79,8 +99,9 @@ func makefileTags() (string, error) {
 	return string(m[1]), nil
 }
 
-func goBuild(ctx context.Context, dir, out, tags, pkg string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-tags", tags, "-o", out, pkg)
+func goBuild(ctx context.Context, dir, out, tags, pkg string, flags ...string) error {
+	args := append([]string{"build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-tags", tags, "-o", out}, flags...)
+	cmd := exec.CommandContext(ctx, "go", append(args, pkg)...)
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), "CGO_ENABLED=0")
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build %s: %w\n%s", pkg, err, text)
