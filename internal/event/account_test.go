@@ -283,6 +283,9 @@ func FuzzDecode(f *testing.F) {
 	for _, raw := range samples(f) {
 		f.Add(raw, "")
 	}
+	for _, raw := range ownSamples(f) {
+		f.Add(raw, "")
+	}
 	for _, s := range []string{
 		"", "null", "[", `{"a":"\ud800\udc00\ud800"}`, `{"a":NaN,"b":-Infinity,"c":+.e}`, "\ufeff{}", "{\"a\":\"\xff\x00\"}", `{"":{"":[[],{}]}}`,
 		`{"a":"[1,{\"b\":\"{\\\"c\\\":1}\"}]"}`, strings.Repeat("[", 600), strings.Repeat(`{"a":`, 600), `{"Records":[{"eventSource":"aws:sqs","body":"{}"},[],1]}`,
