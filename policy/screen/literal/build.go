@@ -66,6 +66,7 @@ func (b *Builder) Build() (*Set, error) {
 		s.entries = append(s.entries, entries...)
 	}
 	s.buckets = append(s.buckets, uint16(len(s.entries)))
+	s.derive()
 	return s, nil
 }
 

@@ -64,7 +64,11 @@ func Read(data string) (*Set, error) {
 	in = readAll(in, s.starts, 4, u32)
 	in = readAll(in, s.marks, 2, u16)
 	s.text = readAll(in, s.markAt, 4, u32)
-	return s, s.check()
+	if err := s.check(); err != nil {
+		return nil, err
+	}
+	s.derive()
+	return s, nil
 }
 
 func readAll[T any](in string, out []T, width int, one func(string) T) (rest string) {
@@ -83,7 +87,8 @@ func (s *Set) check() error {
 	literals := len(s.starts) - 1
 	ok := rising(s.starts, len(s.text)) && rising(s.markAt, len(s.marks)) && rising(s.buckets, len(s.entries))
 	for _, e := range s.entries {
-		ok = ok && int(e.literal) < literals && e.size >= 2 && e.size <= maxWindow
+		ok = ok && int(e.literal) < literals && e.size >= 2 && e.size <= maxWindow &&
+			int(e.offset)+int(e.size) <= int(s.starts[e.literal+1]-s.starts[e.literal])
 	}
 	for i := 0; ok && i < literals; i++ {
 		ok = s.markAt[i] < s.markAt[i+1]

@@ -4,8 +4,8 @@
 // one string, so that they can be written to a file and used as read.
 //
 // Every literal is found by one window of two to four of its bytes, chosen to
-// be rare in benign text. A bitmap of byte pairs dismisses most positions with
-// one look, a bitmap of hashed windows most of the rest.
+// be rare in benign text. A bitmap for each size of window dismisses nearly all
+// positions with three looks.
 package literal
 
 // Set is an immutable set of literals in lower case. It is safe for concurrent use.
@@ -18,6 +18,11 @@ type Set struct {
 	starts  []uint32 // where each begins in text, and the end of the last
 	marks   []uint16 // bits to set, grouped by literal
 	markAt  []uint32 // where each literal's marks begin, and the end of the last
+
+	grams []uint64 // gramBits bits: windows of four bytes, see derive
+	three []uint64 // 65536 bits: windows of three bytes, hashed
+	two   []uint64 // 65536 bits: windows of two bytes
+	keys  []uint32 // the window of each entry
 }
 
 // entry is one literal and where in it its window stands.
@@ -32,7 +37,35 @@ const (
 	windowBits  = 1 << 16
 	bucketCount = 1 << 12
 	maxWindow   = 4
+	gramBits    = 17
+	gramWords   = 1 << gramBits / 64
 )
+
+// gram spreads a window of four bytes over the bits of grams.
+func gram(w uint32) uint32 { return w * 0x9E3779B1 >> (32 - gramBits) }
+
+// triple spreads a window of three bytes over the bits of three.
+func triple(w uint32) uint32 { return (w & 0xffffff) * 0x9E3779B1 >> 16 }
+
+// derive fills the bitmaps that are not written to files.
+func (s *Set) derive() {
+	s.grams, s.keys = make([]uint64, gramWords), make([]uint32, len(s.entries))
+	s.three, s.two = make([]uint64, pairWords), make([]uint64, pairWords)
+	set := func(bits []uint64, bit uint32) { bits[bit>>6] |= 1 << (bit & 63) }
+	for i, e := range s.entries {
+		l := s.text[s.starts[e.literal]:s.starts[e.literal+1]]
+		w := key(l[e.offset : int(e.offset)+int(e.size)])
+		s.keys[i] = w
+		switch e.size {
+		case 4:
+			set(s.grams, gram(w))
+		case 3:
+			set(s.three, triple(w))
+		case 2:
+			set(s.two, w)
+		}
+	}
+}
 
 // fold maps A-Z to a-z and leaves every other byte alone.
 var fold = func() (t [256]byte) {
@@ -53,39 +86,61 @@ func hash(w uint32, size int) uint32 {
 // Len returns the number of literals.
 func (s *Set) Len() int { return len(s.starts) - 1 }
 
+// longText is the length from which noting the bytes of a text one by one is
+// cheaper than keeping their bitmap up to date.
+const longText = 192
+
 // Scan sets in found the marks of every literal that occurs in text, ASCII
 // case ignored, and returns the set of bytes of text.
 func (s *Set) Scan(text string, found []uint64) (present [4]uint64) {
-	if len(text) == 0 {
-		return present
+	if len(text) >= longText {
+		return s.scanLong(text, found)
 	}
-	pairs := s.pairs[:pairWords]
-	c := text[0]
-	present[c>>6] |= 1 << (c & 63)
-	pair := uint32(fold[c])
-	for i := 1; i < len(text); i++ {
+	grams, three, two := s.grams[:gramWords], s.three[:pairWords], s.two[:pairWords]
+	w := uint32(0)
+	for i := 0; i < len(text); i++ {
 		c := text[i]
 		present[c>>6] |= 1 << (c & 63)
-		pair = pair<<8&0xff00 | uint32(fold[c])
-		if pairs[pair>>6]&(1<<(pair&63)) != 0 {
-			s.at(text, i-1, pair, found)
+		w = w<<8 | uint32(fold[c])
+		if g := gram(w); grams[g>>6]&(1<<(g&63)) != 0 {
+			s.window(text, i-3, w, 4, found)
+		}
+		if g := triple(w); three[g>>6]&(1<<(g&63)) != 0 {
+			s.window(text, i-2, w&0xffffff, 3, found)
+		}
+		if p := w & 0xffff; two[p>>6]&(1<<(p&63)) != 0 {
+			s.window(text, i-1, p, 2, found)
 		}
 	}
 	return present
 }
 
-// at looks for windows that begin at i, whose first two bytes are known.
-func (s *Set) at(text string, i int, pair uint32, found []uint64) {
-	w := pair
-	for size := 2; ; size++ {
-		if s.pairs[uint32(size-1)*pairWords+pair>>6]&(1<<(pair&63)) != 0 {
-			s.window(text, i, w, size, found)
+// scanLong is Scan for long texts: a store for each byte instead of a change to
+// one of four words, of which each would wait for the one before.
+func (s *Set) scanLong(text string, found []uint64) (present [4]uint64) {
+	var seen [256]bool
+	grams, three, two := s.grams[:gramWords], s.three[:pairWords], s.two[:pairWords]
+	w := uint32(0)
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		seen[c] = true
+		w = w<<8 | uint32(fold[c])
+		if g := gram(w); grams[g>>6]&(1<<(g&63)) != 0 {
+			s.window(text, i-3, w, 4, found)
 		}
-		if size == maxWindow || i+size >= len(text) {
-			return
+		if g := triple(w); three[g>>6]&(1<<(g&63)) != 0 {
+			s.window(text, i-2, w&0xffffff, 3, found)
 		}
-		w = w<<8 | uint32(fold[text[i+size]])
+		if p := w & 0xffff; two[p>>6]&(1<<(p&63)) != 0 {
+			s.window(text, i-1, p, 2, found)
+		}
 	}
+	for c, is := range seen {
+		if is {
+			present[c>>6] |= 1 << (c & 63)
+		}
+	}
+	return present
 }
 
 // window looks up one window.
@@ -95,8 +150,8 @@ func (s *Set) window(text string, i int, w uint32, size int, found []uint64) {
 		return
 	}
 	b := h >> 20
-	for _, e := range s.entries[s.buckets[b]:s.buckets[b+1]] {
-		if int(e.size) == size {
+	for j := s.buckets[b]; j < s.buckets[b+1]; j++ {
+		if e := s.entries[j]; s.keys[j] == w && int(e.size) == size {
 			s.verify(text, i-int(e.offset), int(e.literal), found)
 		}
 	}
@@ -105,7 +160,7 @@ func (s *Set) window(text string, i int, w uint32, size int, found []uint64) {
 // verify marks the literal if it stands at i.
 func (s *Set) verify(text string, i, literal int, found []uint64) {
 	marks := s.marks[s.markAt[literal]:s.markAt[literal+1]]
-	if first := marks[0]; len(marks) == 1 && found[first>>6]&(1<<(first&63)) != 0 {
+	if allSet(found, marks) {
 		return // long texts repeat themselves
 	}
 	l := s.text[s.starts[literal]:s.starts[literal+1]]
@@ -120,4 +175,13 @@ func (s *Set) verify(text string, i, literal int, found []uint64) {
 	for _, m := range marks {
 		found[m>>6] |= 1 << (m & 63)
 	}
+}
+
+func allSet(found []uint64, marks []uint16) bool {
+	for _, m := range marks {
+		if found[m>>6]&(1<<(m&63)) == 0 {
+			return false
+		}
+	}
+	return true
 }
