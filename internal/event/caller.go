@@ -21,9 +21,7 @@ func (d *decoder) caller(doc int32) {
 		c.IP = address(forwarded[strings.LastIndexByte(forwarded, ',')+1:])
 	}
 	d.principal(dc, rc, identity)
-	rec := dc.first(dc.child(0, "Records"))
-	c.SourceARN = arn(firstOf(dc.text(dc.child(rec, "eventSourceARN")), dc.text(dc.child(rec, "EventSubscriptionArn")),
-		dc.text(dc.child(0, "eventSourceArn")), dc.text(dc.child(0, "deliveryStreamArn"))))
+	d.sender(dc)
 }
 
 // address returns an IP address in its canonical form, without the port that

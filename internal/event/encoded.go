@@ -15,8 +15,8 @@ func (d *decoder) encoded(val string, at leafAt) {
 		return
 	}
 	readings, clean := base64Readings(val)
-	if !clean || len(readings) == 0 {
-		d.text(val, at)
+	if !clean || len(val)%4 != 0 || len(readings) == 0 {
+		d.text(val, at) // services pad what they write
 	}
 	for _, out := range readings {
 		d.bytes(out, at)
