@@ -76,6 +76,8 @@ func runFunction(name string) {
 		os.Exit(1)
 	case "sigterm": // registers an internal extension through the address it was given
 		lambda.StartWithOptions(rawHandler(act), lambda.WithEnableSIGTERM(func() { fmt.Println("got SIGTERM") }))
+	case "firehose": // answers as a transformation does
+		lambda.Start(rawHandler(transform))
 	default:
 		lambda.Start(rawHandler(act))
 	}
