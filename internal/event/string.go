@@ -32,7 +32,7 @@ func (d *decoder) views(val string, at leafAt) {
 	if len(val) < minView {
 		return
 	}
-	if strings.IndexByte(val, '%') >= 0 {
+	if strings.IndexByte(val, '%') >= 0 && (plainText(val) || mostlyText(val)) {
 		d.percent(val, at)
 	}
 	if len(val) < minBase64 {
