@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
 	"sync"
 	"testing"
@@ -235,5 +236,59 @@ func TestNothingFromTheEventInTheOpen(t *testing.T) {
 		if strings.Contains(b.out.String(), bad) {
 			t.Errorf("the line holds %q: %s", bad, b.out.String())
 		}
+	}
+}
+
+// TestNamesThatAreNotUTF8: a record with such a name comes back like any other.
+func TestNamesThatAreNotUTF8(t *testing.T) {
+	b := newBench(t)
+	e := entry(event.Kafka, "body")
+	e.VerdictID, e.Items[0].Record.ID, e.Items[0].Record.Pointer = "\xff\xfe", "a\xff\u2028", strings.Repeat("\xf0", 1030)
+	if err := b.keeper("log", true).Keep(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+	if recs := b.opened(&b.out); len(recs) != 1 || string(recs[0].Body) != "body" {
+		t.Errorf("extracted %+v", recs)
+	}
+}
+
+// TestDefaultCostsNothing: the Keeper of a function that keeps nothing itself is
+// one small value.
+func TestDefaultCostsNothing(t *testing.T) {
+	o := newBench(t).options("pointer", false)
+	n := testing.AllocsPerRun(100, func() {
+		if _, err := quarantine.New(o); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if n > 1 {
+		t.Errorf("New makes %v allocations, want 1", n)
+	}
+}
+
+func BenchmarkKeep(b *testing.B) {
+	id, err := age.GenerateX25519Identity()
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, size := range []int{1 << 10, 256 << 10} {
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			now := start
+			k, err := quarantine.New(quarantine.Options{
+				Target: "log", Recipient: id.Recipient().String(), Env: func(string) string { return "" }, Out: io.Discard,
+				Now: func() time.Time { now = now.Add(time.Minute); return now }, Notify: func(quarantine.Notice) {},
+			})
+			if err != nil {
+				b.Fatal(err)
+			}
+			e := entry(event.SNS, strings.Repeat("x", size))
+			e.Items[0].Record.ID = "" // not a repeat
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := k.Keep(b.Context(), e); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

@@ -3,9 +3,13 @@ package quarantine_test
 import (
 	"bufio"
 	"context"
+	"crypto/x509"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,6 +28,8 @@ const (
 	stepVar = "MERLON_TEST_STEP" // where the child stops and waits to be killed
 	sinkVar = "MERLON_TEST_SINK" // the file it writes to
 	keyVar  = "MERLON_TEST_KEY"  // the public key
+	hostVar = "MERLON_TEST_HOST" // where S3 listens, if that is the store
+	rootVar = "MERLON_TEST_ROOT" // its certificate, in base64
 )
 
 func TestMain(m *testing.M) {
@@ -39,14 +45,7 @@ func twoParts() quarantine.Entry { return entry(event.Kinesis, strings.Repeat("x
 
 // child keeps a record and stops at its step.
 func child() error {
-	f, err := os.OpenFile(os.Getenv(sinkVar), os.O_WRONLY|os.O_APPEND, 0)
-	if err != nil {
-		return err
-	}
-	k, err := quarantine.New(quarantine.Options{
-		Target: "log", Recipient: os.Getenv(keyVar), Env: func(string) string { return "" }, Out: &steps{f: f},
-		Now: time.Now, Notify: func(quarantine.Notice) {},
-	})
+	k, err := childKeeper()
 	if err != nil {
 		return err
 	}
@@ -55,6 +54,37 @@ func child() error {
 	}
 	reach("returned")
 	return errors.New("nobody killed it")
+}
+
+func childKeeper() (*quarantine.Keeper, error) {
+	o := quarantine.Options{
+		Target: "log", Recipient: os.Getenv(keyVar), Now: func() time.Time { return start }, Notify: func(quarantine.Notice) {},
+		Env: func(name string) string {
+			return map[string]string{"AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI"}[name]
+		},
+	}
+	if host := os.Getenv(hostVar); host != "" {
+		der, err := base64.StdEncoding.DecodeString(os.Getenv(rootVar))
+		if err != nil {
+			return nil, err
+		}
+		cert, err := x509.ParseCertificate(der)
+		if err != nil {
+			return nil, err
+		}
+		roots := x509.NewCertPool()
+		roots.AddCert(cert)
+		o.Target = bucket
+		return quarantine.NewOn(o, func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, host)
+		}, roots, time.Minute)
+	}
+	f, err := os.OpenFile(os.Getenv(sinkVar), os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		return nil, err
+	}
+	o.Out = &steps{f: f}
+	return quarantine.New(o)
 }
 
 // reach announces a step and, if it is the one, waits.
@@ -97,7 +127,7 @@ func TestB9KilledAtEachStep(t *testing.T) {
 		if err := os.WriteFile(sink, nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		last := killAt(t, c.step, sink, id.Recipient().String())
+		last := killAt(t, c.step, nil, sinkVar+"="+sink, keyVar+"="+id.Recipient().String())
 		f, err := os.Open(sink)
 		if err != nil {
 			t.Fatal(err)
@@ -114,12 +144,46 @@ func TestB9KilledAtEachStep(t *testing.T) {
 	}
 }
 
-// killAt runs a child until it announces the step, kills it, and returns the
-// last step it announced.
-func killAt(t *testing.T, step, sink, key string) (last string) {
+// TestB9KilledBeforeS3Answers: the same where the sink is a service, which may
+// have the record although its answer never came.
+func TestB9KilledBeforeS3Answers(t *testing.T) {
+	b := newBench(t)
+	for _, c := range []struct {
+		step            string
+		whole, returned bool
+	}{{"asked", false, false}, {"stored", true, false}, {"returned", true, true}} {
+		at := make(chan struct{})
+		s := newService(t, "s3")
+		if c.step == "returned" {
+			at = nil
+		} else {
+			s.next(func(w http.ResponseWriter, r *http.Request) {
+				body, err := io.ReadAll(r.Body)
+				if err != nil {
+					t.Error(err)
+				}
+				if c.step == "stored" {
+					s.accept(w, r, body)
+				}
+				close(at)
+				<-r.Context().Done() // the child is dead
+			})
+		}
+		last := killAt(t, c.step, at, hostVar+"="+s.Listener.Addr().String(), keyVar+"="+b.id.Recipient().String(),
+			rootVar+"="+base64.StdEncoding.EncodeToString(s.TLS.Certificates[0].Certificate[0]))
+		recs := b.opened(s.kept())
+		if (len(recs) == 1) != c.whole || (last == "returned") != c.returned {
+			t.Errorf("killed when %s: %d records in the sink, want one %v; returned %v, want %v", c.step, len(recs), c.whole, last == "returned", c.returned)
+		}
+	}
+}
+
+// killAt runs a child until it announces the step, or at is closed if the step
+// is the service's, kills it, and returns the last step it announced.
+func killAt(t *testing.T, step string, at <-chan struct{}, env ...string) (last string) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), stepVar+"="+step, sinkVar+"="+sink, keyVar+"="+key)
+	cmd.Env = append(append(os.Environ(), stepVar+"="+step), env...)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -133,15 +197,29 @@ func killAt(t *testing.T, step, sink, key string) (last string) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	lines := bufio.NewScanner(out)
-	for last != step && lines.Scan() {
-		last = lines.Text()
+	lines := make(chan string)
+	go func() {
+		defer close(lines)
+		for in := bufio.NewScanner(out); in.Scan(); {
+			lines <- in.Text()
+		}
+	}()
+	for there := false; !there; {
+		select {
+		case line, ok := <-lines:
+			if !ok {
+				t.Errorf("the child ended before %q", step)
+			}
+			last, there = line, !ok || line == step
+		case <-at:
+			there = true
+		}
 	}
 	if err := cmd.Process.Kill(); err != nil { // SIGKILL
 		t.Fatal(err)
 	}
-	for lines.Scan() {
-		last = lines.Text()
+	for line := range lines {
+		last = line
 	}
 	_ = cmd.Wait() // it was killed
 	return last

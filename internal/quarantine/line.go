@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/merlon-security/merlon/internal/verdict"
 )
@@ -72,6 +73,11 @@ func (k *Keeper) encode(e *Entry, it *Item) ([][]byte, error) {
 		Schema: Schema, ID: verdict.NewID(now), VerdictID: e.VerdictID, RequestID: e.RequestID, Function: e.FunctionARN,
 		Source: string(e.Source), Record: it.Index, RecordID: it.Record.ID, Pointer: it.Record.Pointer, Bytes: len(it.Body),
 	}
+	// What is not UTF-8 would be replaced in the sealed header only, and the line
+	// would not be the header's any more.
+	for _, text := range []*string{&h.VerdictID, &h.RequestID, &h.Function, &h.Source, &h.RecordID, &h.Pointer} {
+		*text = strings.ToValidUTF8(*text, "\uFFFD")
+	}
 	envelope := append(append(marshal(h), '\n'), it.Body...)
 	if k.seal != nil {
 		var err error
@@ -97,7 +103,7 @@ func (k *Keeper) encode(e *Entry, it *Item) ([][]byte, error) {
 	return lines, nil
 }
 
-// marshal encodes strings and numbers. Texts that are not UTF-8 lose what is not.
+// marshal encodes strings and numbers.
 func marshal(v any) []byte {
 	b, err := json.Marshal(v)
 	if err != nil {

@@ -37,7 +37,7 @@ func newRemote(o Options, service, region string, n network) *remote {
 		// here is not its traffic.
 		Transport: &http.Transport{
 			DialContext: n.dial, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: n.roots},
-			MaxIdleConns: 1, IdleConnTimeout: 5 * time.Second, MaxResponseHeaderBytes: 16 << 10,
+			DisableCompression: true, MaxIdleConns: 1, IdleConnTimeout: 5 * time.Second, MaxResponseHeaderBytes: 16 << 10,
 		},
 		// A redirect would take the payload to a host that is in no table.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

@@ -168,7 +168,7 @@ func TestB24CredentialsOfARestoredSnapshot(t *testing.T) {
 	}
 	keep(1, 1)
 	keep(2, 1)
-	s.script = []http.HandlerFunc{fault(400, "ExpiredToken")}
+	s.next(fault(400, "ExpiredToken"))
 	keep(3, 2)
 	b.now, s.now = start.Add(2*time.Hour), start.Add(2*time.Hour)
 	keep(4, 3)

@@ -75,6 +75,13 @@ func (s *service) keeper(b *bench, target string, sealed bool, limit time.Durati
 	return k
 }
 
+// next sets what the service does before it works.
+func (s *service) next(script ...http.HandlerFunc) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.script = script
+}
+
 func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.seen++
