@@ -150,7 +150,8 @@ func TestFirehoseHearsOfItsBadRecord(t *testing.T) {
 }
 
 // TestNothingIsRemovedThatWouldBeLost: by default a queue's messages have no
-// place to go, and are delivered with a verdict that says so.
+// place to go, and are delivered with a verdict that says so. A stream's records
+// stay where they are, and the verdict points there.
 func TestNothingIsRemovedThatWouldBeLost(t *testing.T) {
 	e := protected(t, "plain", block)
 	event := `{"Records":[` + sqsMessage("b", "1", "q", union) + `]}`
@@ -160,4 +161,11 @@ func TestNothingIsRemovedThatWouldBeLost(t *testing.T) {
 		t.Errorf("reply %s: %v", r.Payload, err)
 	}
 	e.await(t, `"reason":"not-enforced"`, "MERLON_QUARANTINE", `"wouldAction":"block"`)
+	stream := `{"Records":[` + kinesisRecord("1", union) + `,` + kinesisRecord("2", "p") + `]}`
+	want := `{"Records":[` + kinesisRecord("2", "p") + `]}`
+	r = e.invoke(t, stream)
+	if err := json.Unmarshal(r.Payload, &got); err != nil || got.Size != len(want) {
+		t.Errorf("reply %s: %v", r.Payload, err)
+	}
+	e.await(t, `"action":"strip"`, `"pointer":"arn:aws:kinesis:us-east-1:123456789012:stream/s shardId-000000000006:1"`)
 }

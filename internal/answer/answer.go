@@ -61,6 +61,17 @@ func Retried(ev *event.Event) bool {
 	return false
 }
 
+// OnNamed reports whether events of a source are refused where the policy names
+// the source as one to block, and never otherwise: the control plane, in which a
+// refusal hangs a deployment, and logs, which hold attacks by their nature.
+func OnNamed(s event.Source) bool {
+	switch s {
+	case event.CloudFormation, event.CodePipeline, event.Config, event.SecretsManager, event.CWLogs:
+		return true
+	}
+	return false
+}
+
 // exempt are requests whose refusal protects nothing and breaks the front end:
 // CORS preflights and health checks, which carry no body.
 func exempt(ev *event.Event) bool {

@@ -169,6 +169,9 @@ func removals(t *testing.T) string {
 			if err != nil || out.Event == nil {
 				t.Fatalf("%s: %v, %+v", s.name, err, out)
 			}
+			if again := decode(string(out.Event)); again.Source != ev.Source || len(again.Spans) != 1 || again.Spans[0].ID != records[1].ID {
+				t.Errorf("%s: without its first record it is %s with %d records", s.name, again.Source, len(again.Spans))
+			}
 			if out.Complete != nil {
 				if c := out.Complete([]byte(s.reply)); c != nil {
 					completed = "`" + s.reply + "` → " + code(c)

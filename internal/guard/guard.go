@@ -168,7 +168,7 @@ func (g *Guard) conclude(j *Judgement, body []byte, found verdict.Inspection, fa
 	e := policy.Evidence{
 		Source: j.Event.Source, Findings: found.Findings, Scores: found.Scores,
 		Limits: slices.Concat(found.Limits, j.Event.Limits), Skipped: j.Event.Skipped,
-		Fault: fault, Refusable: answer.Refusable(j.Event), Retried: answer.Retried(j.Event), Now: g.Now(),
+		Fault: fault, Refusable: g.refusable(j.Event), Retried: answer.Retried(j.Event), Now: g.Now(),
 	}
 	if j.Event.HTTP != nil {
 		e.Route, e.Path = j.Event.HTTP.Route, j.Event.HTTP.Method+" "+j.Event.HTTP.Path
@@ -182,6 +182,10 @@ func (g *Guard) conclude(j *Judgement, body []byte, found verdict.Inspection, fa
 		r := answer.Refuse(j.Event, j.ID, g.Answers)
 		j.Reply = &r
 	}
+}
+
+func (g *Guard) refusable(ev *event.Event) bool {
+	return answer.Refusable(ev) || g.Policy.BlockTriggers[ev.Source] && answer.OnNamed(ev.Source)
 }
 
 func positive(score int) bool { return score > 0 }

@@ -262,6 +262,39 @@ func TestRemovalKeepsExceptedRecords(t *testing.T) {
 	}
 }
 
+// B11, and the control plane: monitor, unless the policy names the trigger.
+func TestB11LogsAreRefusedOnlyIfNamed(t *testing.T) {
+	t.Parallel()
+	for source, raw := range map[event.Source]string{
+		event.CWLogs:       `{"awslogs":{"data":"x"}}`,
+		event.CodePipeline: `{"CodePipeline.job":{"id":"x"}}`,
+	} {
+		r := &records{}
+		g := blocking(attack, r)
+		if out := inspect(t, g, raw); out.Answer != nil || r.all[0].Reason != verdict.NotEnforced {
+			t.Errorf("%s: %+v, %s, want it delivered", source, out, r.all[0].Reason)
+		}
+		g.Policy.BlockTriggers = map[event.Source]bool{source: true}
+		if out := inspect(t, g, raw); out.Answer == nil || !out.Answer.Error {
+			t.Errorf("%s, named: %+v, want an error", source, out)
+		}
+	}
+}
+
+// A keeper that panics while it is asked is a fault of ours; the attack does not
+// pass with it.
+func TestFaultWhileAskingDeliversNothing(t *testing.T) {
+	t.Parallel()
+	g, _ := stripping(t, &asking{})
+	if out := inspect(t, g, mixed()); out.Answer == nil || !out.Answer.Error || out.Replace != nil {
+		t.Errorf("outcome %+v, want an error", out)
+	}
+}
+
+type asking struct{ keeper }
+
+func (*asking) Usable(*event.Event) bool { panic("keeper") }
+
 // Removed records are listed up to a bound, and counted beyond it.
 func TestRemovedRecordsAreBounded(t *testing.T) {
 	t.Parallel()
