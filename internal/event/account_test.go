@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -256,7 +257,10 @@ func (a *account) runs(s string) {
 // known tells words that a document holds without their being content: null, and
 // in a request the members that show by their parts or are an exact repetition.
 func (a *account) known(w string) bool {
-	return w == "null" || strings.EqualFold(w, "body") || a.ev.HTTP != nil &&
+	if n, err := strconv.Atoi(w); err == nil && n < 256 && strings.Contains(a.joined, string([]byte{byte(n)})) {
+		return true // text written as a list of bytes
+	}
+	return w == "null" || w == "bytes" || strings.EqualFold(w, "body") || a.ev.HTTP != nil &&
 		(foldIn(w, taken) || foldIn(w, echoed) || foldIn(w, []string{"content", "encoding", "gzip", "deflate", "identity", "HTTP"}))
 }
 

@@ -40,7 +40,7 @@ func (d *decoder) bytes(val string, at leafAt) {
 		return
 	}
 	if packed(val) || !plainText(val) {
-		if out, ok := d.unpack(val); ok {
+		if out, ok := d.unpack(val, true); ok {
 			d.bytes(out, at)
 			return
 		}
@@ -62,14 +62,15 @@ func packed(s string) bool {
 
 // unpack undoes gzip, zlib or raw deflate. What a broken stream with a mark gave
 // before the flaw counts, and the flaw is a limit; bytes without a mark are
-// compressed only if they decode to the end, to text.
-func (d *decoder) unpack(val string) (string, bool) {
+// compressed only if they decode to the end, to text. So are bytes that nobody
+// said are anything (placed is false): two of them look like a mark by chance.
+func (d *decoder) unpack(val string, placed bool) (string, bool) {
 	switch {
 	case isGzip(val):
 		return d.unpackMarked(val, "gzip")
 	case packed(val):
 		out, err := d.inflater.zlib(val, d.left())
-		if err != nil && !plainText(out) || out == "" {
+		if err != nil && (!placed || !plainText(out)) || out == "" {
 			d.decoded += len(out)
 			return "", false // 'x' and another byte start other things as well
 		}

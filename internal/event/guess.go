@@ -14,7 +14,7 @@ const minBase64 = 12
 // must prove it: eight random bytes are printable once in two thousand times.
 func (d *decoder) guess(val string, at leafAt) {
 	body, url, ok := base64Shape(val)
-	if !ok || !plausible(body, url) || d.deep(at) || !d.spend(len(body)/4*3) {
+	if !ok || !plausible(body, url) || !d.room() || d.deep(at) || !d.spend(len(body)/4*3) {
 		return
 	}
 	out, ok := decode64(body, url)
@@ -30,7 +30,7 @@ func (d *decoder) guess(val string, at leafAt) {
 // would read as text.
 func (d *decoder) proven(out string, at leafAt) {
 	if packed(out) || out[0]&7 != 7 && !plainText(out) {
-		if text, ok := d.unpack(out); ok {
+		if text, ok := d.unpack(out, false); ok {
 			d.bytes(text, at)
 			return
 		}
@@ -155,7 +155,7 @@ func (d *decoder) token(val string, at leafAt) {
 		t := at
 		t.sub = join(at.sub, [...]string{"header", "payload"}[i])
 		body, url, ok := base64Shape(segment)
-		if !ok || d.deep(at) || !d.spend(len(body)/4*3) {
+		if !ok || !d.room() || d.deep(at) || !d.spend(len(body)/4*3) {
 			continue
 		}
 		if out, ok := decode64(body, url); ok {

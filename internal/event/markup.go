@@ -32,8 +32,10 @@ func (d *decoder) markup(val string, at leafAt) {
 		if !d.room() {
 			return // the string itself is a leaf
 		}
+		// The node stands where the string stands: an exception for a field of rich
+		// text holds for what is in it.
 		t := at
-		t.name, t.sub = text.name, join(at.sub, text.name)
+		t.name = text.name
 		d.text(text.value, t)
 	}
 }

@@ -62,10 +62,7 @@ func (d *decoder) percent(val string, at leafAt) {
 		}
 		out = next
 	}
-	if out == val || !d.spend(len(out)) {
-		return
-	}
-	if d.deep(at) {
+	if out == val || !d.room() || d.deep(at) || !d.spend(len(out)) {
 		return
 	}
 	d.layers++
