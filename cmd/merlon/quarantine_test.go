@@ -27,7 +27,7 @@ func quarantined(t *testing.T, recipient string, bodies ...string) string {
 	}
 	e := quarantine.Entry{VerdictID: "verdict-1", RequestID: "req-1", FunctionARN: "arn", Source: event.SQS}
 	for i, b := range bodies {
-		e.Items = append(e.Items, quarantine.Item{Index: i, Record: event.Record{ID: "../../evil\x1b[2J"}, Body: []byte(b)})
+		e.Items = append(e.Items, quarantine.Item{Index: i, Record: event.Record{ID: "../../evil\x1b[2J", Pointer: "s3/etc/passwd"}, Body: []byte(b)})
 	}
 	if err := k.Keep(t.Context(), e); err != nil {
 		t.Fatal(err)
@@ -133,5 +133,38 @@ func TestQuarantineExtractRejects(t *testing.T) {
 	}
 	if code, _, errs := merlon(t, strings.NewReader(log), "quarantine", "extract", "--key", bad); code != 1 || strings.Contains(errs, "NONSENSE") {
 		t.Errorf("a bad key: exit %d, %q", code, errs)
+	}
+}
+
+// TestB11RulesFindNothingInOurLines: quarantine lines of attacks are clean
+// events for whoever reads the log, the queue or the bucket, so that a loop ends
+// after one turn.
+func TestB11RulesFindNothingInOurLines(t *testing.T) {
+	_, public := keygen(t)
+	var bodies []string
+	for _, attack := range []string{"1' UNION SELECT password FROM users -- ", "<script>alert(1)</script>", "; cat /etc/passwd", "${jndi:ldap://x}"} {
+		for _, n := range []int{1, 40, 400} {
+			bodies = append(bodies, strings.Repeat(attack, n))
+		}
+	}
+	bodies = append(bodies, strings.Repeat("<svg onload=alert(1)>", 6000)) // two lines
+	var in strings.Builder
+	lines := 0
+	for line := range strings.Lines(quarantined(t, public, bodies...)) {
+		lines++
+		text, err := json.Marshal(strings.TrimSpace(line))
+		if err != nil {
+			t.Fatal(err)
+		}
+		in.WriteString(`{"Records":[{"messageId":"m","body":` + string(text) + `,"eventSource":"aws:sqs"}]}` + "\n")
+	}
+	code, out, errs := merlon(t, strings.NewReader(in.String()), "inspect", "--detect")
+	if code != 0 || lines < len(bodies) || strings.Count(out, "\n") != lines {
+		t.Fatalf("exit %d, %d verdicts for %d lines: %s", code, strings.Count(out, "\n"), lines, errs)
+	}
+	for line := range strings.Lines(out) {
+		if !strings.Contains(line, `"score":0,`) {
+			t.Errorf("a line of ours is not clean: %s", line)
+		}
 	}
 }

@@ -101,7 +101,7 @@ func (b *bench) opened(r io.Reader) []extract.Record {
 func entry(source event.Source, bodies ...string) quarantine.Entry {
 	e := quarantine.Entry{VerdictID: "0199-v", RequestID: "req-1", FunctionARN: "arn:aws:lambda:eu-west-1:123456789012:function:orders", Source: source}
 	for i, b := range bodies {
-		e.Items = append(e.Items, quarantine.Item{Index: i, Record: event.Record{ID: fmt.Sprintf("m-%d", i)}, Body: []byte(b)})
+		e.Items = append(e.Items, quarantine.Item{Index: i, Record: event.Record{ID: fmt.Sprintf("e-%d", i)}, Body: []byte(b)})
 	}
 	return e
 }

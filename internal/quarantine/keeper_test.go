@@ -99,7 +99,7 @@ func TestLogLine(t *testing.T) {
 	b := newBench(t)
 	k := b.keeper("log", true)
 	e := entry(event.SQS, attack)
-	e.Items[0].Record.Pointer = "p/1"
+	e.Items[0].Record.Pointer = "shardId-1:2"
 	if err := k.Keep(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +110,7 @@ func TestLogLine(t *testing.T) {
 	for name, want := range map[string]any{
 		"timestamp": "2026-11-23T12:00:00.000Z", "level": "ERROR", "schema": "merlon.quarantine/1", "verdictId": "0199-v",
 		"requestId": "req-1", "function": "arn:aws:lambda:eu-west-1:123456789012:function:orders", "source": "sqs",
-		"record": 0.0, "recordId": "m-0", "pointer": "p/1", "bytes": float64(len(attack)), "part": 1.0, "parts": 1.0,
+		"record": 0.0, "recordId": "e-0", "pointer": "shardId-1:2", "bytes": float64(len(attack)), "part": 1.0, "parts": 1.0,
 	} {
 		if l[name] != want {
 			t.Errorf("%s = %v, want %v", name, l[name], want)
@@ -120,7 +120,7 @@ func TestLogLine(t *testing.T) {
 		t.Errorf("line has %d members: %v", len(l), l)
 	}
 	recs := b.opened(&b.out)
-	if len(recs) != 1 || string(recs[0].Body) != attack || !recs[0].Sealed || recs[0].RecordID != "m-0" {
+	if len(recs) != 1 || string(recs[0].Body) != attack || !recs[0].Sealed || recs[0].RecordID != "e-0" {
 		t.Errorf("extracted %+v", recs)
 	}
 }

@@ -14,9 +14,9 @@ import (
 const Schema = "merlon.quarantine/1"
 
 // Line is one line of the log, of an S3 object or of an SQS message. It has the
-// timestamp and level by which Lambda's JSON log format sorts and filters. The
-// fields that name the record are reduced to characters no rule matches and no
-// terminal obeys; Header has them as they were.
+// timestamp and level by which Lambda's JSON log format sorts and filters. What
+// names the record is there only if it is of a form that no rule matches and no
+// terminal obeys; Header has it as it was.
 type Line struct {
 	Timestamp string `json:"timestamp"`
 	Level     string `json:"level"`
@@ -32,8 +32,9 @@ type Line struct {
 	Bytes     int    `json:"bytes"` // of the record's JSON
 	Part      int    `json:"part"`  // from 1
 	Parts     int    `json:"parts"`
-	// One of these holds this part of the base64 of an envelope, which is sealed
-	// in the age format (age-encryption.org/v1) or plain.
+	// One of these holds this part of the base64url (RFC 4648 §5) of an envelope,
+	// which is sealed in the age format (age-encryption.org/v1) or plain. The other
+	// base64 writes "bin/cc" every few megabytes, which is a rule's business.
 	Sealed string `json:"sealed,omitempty"`
 	Plain  string `json:"plain,omitempty"`
 }
@@ -58,7 +59,7 @@ func (h *Header) Line() Line {
 	return Line{
 		Level: "ERROR", Schema: h.Schema, ID: h.ID, VerdictID: reduce(h.VerdictID), RequestID: reduce(h.RequestID),
 		Function: reduce(h.Function), Source: reduce(h.Source), Record: h.Record,
-		RecordID: reduce(h.RecordID), Pointer: reduce(h.Pointer), Bytes: h.Bytes,
+		RecordID: public(h.RecordID), Pointer: public(h.Pointer), Bytes: h.Bytes,
 	}
 }
 
@@ -85,7 +86,7 @@ func (k *Keeper) encode(e *Entry, it *Item) ([][]byte, error) {
 			return nil, fmt.Errorf("seal record %d of %s: %w", it.Index, e.Source, err)
 		}
 	}
-	payload := base64.StdEncoding.EncodeToString(envelope)
+	payload := base64.URLEncoding.EncodeToString(envelope)
 	l := h.Line()
 	l.Timestamp = now.UTC().Format("2006-01-02T15:04:05.000Z")
 	l.Parts = max(1, (len(payload)+partBytes-1)/partBytes)
@@ -131,24 +132,34 @@ func Open(envelope []byte) (Header, []byte, error) {
 	return h, body, nil
 }
 
-// reduce leaves of a name what identifiers, ARNs and keys are written with: a
-// record's name is text from outside, and these lines may be an event of another
-// function, whose rules must find nothing in them.
-func reduce(s string) string {
-	const most = 1024
-	cut := len(s) > most
-	if cut {
-		s = s[:most]
+// public returns a source's name for a record if it is made of numbers, as the
+// identifiers are that AWS gives out (UUIDs, sequence numbers, shards), else
+// nothing. Any other text is somebody's: an object's key or a message's id may
+// hold an attack, and these lines may be an event of another function, whose
+// rules must find nothing in them.
+func public(s string) string {
+	const most = 256
+	if len(s) > most {
+		return ""
 	}
-	b := []byte(s)
-	for i, c := range b {
-		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_' || c == ':' ||
-			c == '.' && (i == 0 || b[i-1] != '.') || c == '/' && (i == 0 || b[i-1] != '.')) {
-			b[i] = '?'
+	for word := range strings.FieldsFuncSeq(s, func(r rune) bool { return r == '-' || r == ':' }) {
+		if word != "shardId" && strings.Trim(word, "0123456789abcdefABCDEF") != "" {
+			return ""
 		}
 	}
-	if cut {
-		return string(b) + "???"
+	if strings.Contains(s, "--") || strings.Contains(s, "::") {
+		return ""
 	}
-	return string(b)
+	return s
+}
+
+// reduce leaves of a text what ARNs are written with.
+func reduce(s string) string {
+	const most = 1024
+	return strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' || r == ':' {
+			return r
+		}
+		return '_'
+	}, s[:min(most, len(s))])
 }

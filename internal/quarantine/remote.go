@@ -153,7 +153,7 @@ func errorCode(reply []byte) string {
 		code = between(string(reply), `"__type":"`, `"`)
 		code = code[strings.IndexByte(code, '#')+1:] // "com.amazonaws.sqs#QueueDoesNotExist"
 	}
-	if len(code) > 64 || strings.Contains(reduce(code), "?") {
+	if len(code) > 64 || reduce(code) != strings.ReplaceAll(code, ".", "_") {
 		return ""
 	}
 	return code

@@ -80,7 +80,7 @@ func (e *entry) open(identities []age.Identity) (Record, error) {
 	if err != nil {
 		return rec, err
 	}
-	envelope, err := base64.StdEncoding.Strict().DecodeString(payload)
+	envelope, err := base64.URLEncoding.Strict().DecodeString(payload)
 	if err != nil {
 		return rec, fmt.Errorf("payload: %w", err)
 	}
