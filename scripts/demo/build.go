@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"github.com/merlon-security/merlon/layer/bundle"
 )
@@ -51,6 +52,15 @@ func buildPackages(ctx context.Context, opt, dir string) (p packages, err error)
 		return p, fmt.Errorf("wrap the function: %w", err)
 	}
 	return p, unzip(wrapped.Bytes(), p.wrapped)
+}
+
+// keygen makes the key pair to whose public half removed records are sealed.
+func keygen(ctx context.Context, cli, dir string) (recipient string, err error) {
+	out, err := exec.CommandContext(ctx, cli, "quarantine", "keygen", "--out", filepath.Join(dir, "quarantine.key")).Output()
+	if err != nil {
+		return "", fmt.Errorf("make a key pair: %w", err)
+	}
+	return strings.TrimSpace(string(out)), nil
 }
 
 func zipFile(path string) ([]byte, error) {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -19,6 +20,9 @@ type demoCase struct {
 	target string
 	header map[string]string
 	body   []byte
+
+	survivors []string // records that the handler has to see; see batch
+	hears     string   // what the reply to the source has to hold
 }
 
 func get(front, name, target string, attack bool) demoCase {
@@ -76,7 +80,7 @@ func allCases() ([]demoCase, error) {
 		get("url", "open orders again", "/orders?status=open", false),
 	}
 	samples, err := sampleCases()
-	return append(cases, samples...), err
+	return slices.Concat(cases, triggerCases(), samples), err
 }
 
 // forged is an HTTP event written by a caller who may invoke the function

@@ -15,27 +15,32 @@ import (
 func main() {
 	opt := flag.String("opt", "build/opt", "unpacked layer")
 	dir := flag.String("dir", "build/demo", "working directory")
+	cli := flag.String("cli", "build/merlon", "the command line tool")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *opt, *dir); err != nil {
+	if err := run(ctx, *opt, *dir, *cli); err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, opt, dir string) (err error) {
+func run(ctx context.Context, opt, dir, cli string) (err error) {
 	fmt.Println("Building the sample function (testdata/functions/orders: Go, provided.al2023) and wrapping its package.")
 	pkg, err := buildPackages(ctx, opt, dir)
 	if err != nil {
 		return err
 	}
-	bare, err := startSite(ctx, "", pkg.plain)
+	recipient, err := keygen(ctx, cli, dir)
+	if err != nil {
+		return err
+	}
+	bare, err := startSite(ctx, "", pkg.plain, "")
 	if err != nil {
 		return err
 	}
 	defer func() { err = bare.close(err) }()
-	guarded, err := startSite(ctx, opt, pkg.wrapped)
+	guarded, err := startSite(ctx, opt, pkg.wrapped, recipient)
 	if err != nil {
 		return err
 	}
@@ -58,14 +63,15 @@ func run(ctx context.Context, opt, dir string) (err error) {
 		}
 	}
 	t.print()
-	blocked, delivered := t.totals()
-	fmt.Printf("\n%d cases: %d attacks refused, %d benign events delivered unchanged, %d expectations missed.\n",
-		len(cases), blocked, delivered, failed)
+	blocked, stripped, delivered := t.totals()
+	fmt.Printf("\n%d cases: %d attacks refused, %d batches delivered without their bad record, %d benign events delivered unchanged, "+
+		"%d expectations missed.\n", len(cases), blocked, stripped, delivered, failed)
+	delivered += stripped
 	runs, err := guarded.handlerRuns(ctx)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("Handler runs behind the layer: %d, of which attacks: %d.\n", runs, runs-delivered)
+	fmt.Printf("Handler runs behind the layer: %d, of which with an attack: %d.\n", runs, runs-delivered)
 	if failed > 0 || runs != delivered {
 		return fmt.Errorf("%d of %d expectations did not hold", failed, len(cases))
 	}

@@ -37,7 +37,7 @@ var fronts = map[string]emulator.Front{
 	"invoke": {},
 }
 
-func startSite(ctx context.Context, opt, taskRoot string) (*site, error) {
+func startSite(ctx context.Context, opt, taskRoot, recipient string) (*site, error) {
 	s := &site{fronts: map[string]*httptest.Server{}, changed: make(chan struct{})}
 	o := emulator.Options{
 		Function: emulator.Function{
@@ -58,6 +58,8 @@ func startSite(ctx context.Context, opt, taskRoot string) (*site, error) {
 		o.Opt = abs
 		o.Function.Env["MERLON_MODE"] = "block"
 		o.Function.Env["MERLON_LISTEN"] = port
+		o.Function.Env["MERLON_QUARANTINE"] = "log"
+		o.Function.Env["MERLON_QUARANTINE_KEY"] = recipient
 	}
 	var err error
 	if s.lambda, err = emulator.Start(ctx, o); err != nil {
@@ -158,7 +160,8 @@ type verdictLine struct {
 	}
 }
 
-// verdict waits for the verdict line with an id that the caller was given.
+// verdict waits for the verdict line with an id that the caller was given, the
+// verdict's own or the invocation's.
 func (s *site) verdict(ctx context.Context, id string) (v verdictLine, err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -166,7 +169,7 @@ func (s *site) verdict(ctx context.Context, id string) (v verdictLine, err error
 		s.mu.Lock()
 		changed := s.changed
 		for _, l := range s.lines {
-			if strings.Contains(l, `"id":"`+id+`"`) {
+			if strings.HasPrefix(l, `{"schema":"merlon.verdict/1"`) && strings.Contains(l, `d":"`+id+`"`) {
 				s.mu.Unlock()
 				return v, json.Unmarshal([]byte(l), &v)
 			}

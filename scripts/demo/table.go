@@ -17,15 +17,18 @@ func newTable(out io.Writer) *table { return &table{out: out} }
 
 func (t *table) add(r row) { t.rows = append(t.rows, r) }
 
-func (t *table) totals() (blocked, delivered int) {
+func (t *table) totals() (blocked, stripped, delivered int) {
 	for _, r := range t.rows {
-		if r.refused {
+		switch {
+		case r.refused:
 			blocked++
-		} else {
+		case r.attack:
+			stripped++
+		default:
 			delivered++
 		}
 	}
-	return blocked, delivered
+	return blocked, stripped, delivered
 }
 
 func (t *table) print() {

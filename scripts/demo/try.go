@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"slices"
@@ -48,6 +49,9 @@ func try(ctx context.Context, no int, c demoCase, bare, guarded *site) (row, err
 	r.took = fmt.Sprintf("%.1f ms", float64(g.took.Microseconds())/1000)
 	r.refused = g.status == 403 || g.header.Get("X-Amz-Function-Error") != "" || strings.Contains(g.body, `"statusCode":403`)
 	r.delivers = !r.refused
+	if c.hears != "" || c.survivors != nil {
+		return tryBatch(ctx, r, c, g, guarded)
+	}
 	if c.attack {
 		r.fault = attackFault(c, r, ran, b)
 		if id := verdictID.FindString(lastID(g)); id != "" {
@@ -67,6 +71,29 @@ func try(ctx context.Context, no int, c demoCase, bare, guarded *site) (row, err
 	}
 	if c.front == "invoke" && !strings.Contains(g.body, sha(c.body)) {
 		r.fault = "the handler saw other bytes"
+	}
+	return r, nil
+}
+
+// tryBatch checks what became of an event with records: the good ones delivered
+// and the source told, or nothing delivered at all.
+func tryBatch(ctx context.Context, r row, c demoCase, g response, guarded *site) (row, error) {
+	v, err := guarded.verdict(ctx, g.header.Get("X-Amzn-Requestid"))
+	if err != nil {
+		return r, err
+	}
+	r.verdict, r.rules, r.where = v.Action+" "+strconv.Itoa(v.Score), rules(v), where(v)
+	r.refused = c.survivors == nil
+	r.delivers = !r.refused
+	var seen struct{ Messages []string }
+	_ = json.Unmarshal([]byte(g.body), &seen) // a reply of another shape has none
+	switch {
+	case v.Action != "strip" && v.Action != "block":
+		r.fault = "not refused"
+	case !strings.Contains(g.body, c.hears):
+		r.fault = "the source does not hear of it"
+	case len(c.survivors) > 0 && !slices.Equal(seen.Messages, c.survivors):
+		r.fault = fmt.Sprintf("the handler saw %v", seen.Messages)
 	}
 	return r, nil
 }
