@@ -48,6 +48,7 @@ func (d *decoder) body(r *request, n int32) {
 // media is what the Content-Type headers of a body or part say together.
 type media struct {
 	json, form, any bool
+	graphql         bool
 	boundaries      []string
 	charsets        []string
 }
@@ -64,6 +65,7 @@ func mediaOf(types []string) (m media) {
 		}
 		m.any = true
 		m.json = m.json || strings.Contains(kind, "json")
+		m.graphql = m.graphql || kind == "application/graphql"
 		m.form = m.form || kind == "application/x-www-form-urlencoded"
 		if b := params["boundary"]; b != "" {
 			m.boundaries = append(m.boundaries, b)
@@ -116,6 +118,7 @@ func (d *decoder) content(val string, m media, at leafAt) {
 	}
 	switch {
 	case split:
+	case m.graphql && d.graphql(val, at), d.archive(val, at):
 	case m.form && strings.Contains(val, "=") && val[0] != '<', !m.json && looksForm(val):
 		d.form(val, at)
 	case m.form:

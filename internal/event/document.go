@@ -8,8 +8,13 @@ func (d *document) child(n int32, key string) int32 {
 	if n < 0 || int(n) >= len(d.nodes) || d.nodes[n].kind != kindObject {
 		return -1
 	}
-	if n == 0 && len(d.nodes) >= indexedRoot {
-		return d.rootChild(key)
+	if n == 0 {
+		if d.rootKeys()&keyBit(key) == 0 {
+			return -1
+		}
+		if len(d.nodes) >= indexedRoot {
+			return d.rootChild(key)
+		}
 	}
 	for c := n + 1; c <= d.nodes[n].last; c = d.nodes[c].last + 1 {
 		if d.nodes[c].key == key {
@@ -17,6 +22,23 @@ func (d *document) child(n int32, key string) int32 {
 		}
 	}
 	return -1
+}
+
+// rootKeys returns the bits of the root's keys: identification asks for three
+// times as many keys as an event has, and most of them are ruled out by a bit.
+func (d *document) rootKeys() uint64 {
+	if d.keys == 0 {
+		d.keys = 1 << 63
+		d.children(0, func(c int32) { d.keys |= keyBit(d.nodes[c].key) })
+	}
+	return d.keys
+}
+
+func keyBit(key string) uint64 {
+	if key == "" {
+		return 1 << 63
+	}
+	return 1 << ((uint(len(key))*7 + uint(key[0])*3 + uint(key[len(key)-1])) % 63)
 }
 
 // indexedRoot is the number of nodes from which the root's members are looked

@@ -36,7 +36,7 @@ func (d *decoder) bytes(val string, at leafAt) {
 	}
 	d.layers++
 	defer func() { d.layers-- }()
-	if d.aggregated(val, at) {
+	if d.aggregated(val, at) || d.archive(val, at) {
 		return
 	}
 	if packed(val) || !plainText(val) {

@@ -29,6 +29,9 @@ func (d *decoder) guess(val string, at leafAt) {
 // proven makes leaves of decoded bytes if they are something that a handler
 // would read as text.
 func (d *decoder) proven(out string, at leafAt) {
+	if d.archive(out, at) {
+		return
+	}
 	if packed(out) || out[0]&7 != 7 && !plainText(out) {
 		if text, ok := d.unpack(out, false); ok {
 			d.bytes(text, at)
@@ -86,7 +89,7 @@ func plausible(body string, url bool) bool {
 		return false
 	}
 	head := string(buf[:n])
-	if packed(head) || head[:2] == "\xff\xfe" || head[:2] == "\xfe\xff" || strings.IndexByte(head, 0) >= 0 {
+	if packed(head) || strings.HasPrefix(head, zipMagic) || head[:2] == "\xff\xfe" || head[:2] == "\xfe\xff" || strings.IndexByte(head, 0) >= 0 {
 		return true
 	}
 	odd, run := 0, 0

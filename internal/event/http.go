@@ -357,6 +357,9 @@ func (d *decoder) parameterViews(value string, l *Leaf) {
 	if l.Place != verdict.PlaceQuery {
 		at.place = verdict.PlaceArgument
 	}
+	if l.Name == "query" && d.graphql(value, at) {
+		return // the text stands in the target
+	}
 	d.views(value, at)
 }
 

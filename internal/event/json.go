@@ -37,6 +37,7 @@ type document struct {
 	outerDoc  int32  // -1 for the event itself
 	outerNode int32
 	index     map[string]int32 // members of a large root, see rootChild
+	keys      uint64           // bits of the root's keys, see rootKeys
 }
 
 // parser is a tolerant, iterative JSON reader. It accepts what any of the

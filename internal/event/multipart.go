@@ -127,6 +127,7 @@ func (d *decoder) partContent(val string, m media, at leafAt) {
 		d.addText("", at)
 	case m.any || len(m.boundaries) > 0:
 		d.content(val, m, at)
+	case d.archive(val, at):
 	case !d.nested(val, at):
 		text := fromWide(val)
 		d.opaque(text, at)
