@@ -15,6 +15,7 @@ import (
 
 	"github.com/merlon-security/merlon/internal/agent"
 	"github.com/merlon-security/merlon/internal/config"
+	"github.com/merlon-security/merlon/internal/event"
 	"github.com/merlon-security/merlon/internal/guard"
 	"github.com/merlon-security/merlon/internal/verdict"
 )
@@ -28,6 +29,7 @@ type inspectCmd struct {
 	Paranoia  int    `help:"Paranoia level, 1 to 4; default 1, or the policy file's."`
 	Threshold int    `help:"Anomaly score from which an event is refused; default 5, or the policy file's."`
 	Detect    bool   `help:"Count an event as blocked when a finding reaches the threshold, also where its trigger is not refused."`
+	NoKeeper  bool   `name:"no-quarantine" help:"Decide as without MERLON_QUARANTINE: records that could not be kept are not removed."`
 	NoScreen  bool   `help:"Put every event to the rule engine, without the screen before it: slow, for comparison."`
 	Jobs      int    `help:"Events inspected at the same time; 0 means one for each processor."`
 }
@@ -144,8 +146,19 @@ func (c *inspectCmd) guard() (*guard.Guard, error) {
 	if err != nil {
 		return nil, err
 	}
-	return agent.NewGuard(cfg, p, e, nil), nil
+	g := agent.NewGuard(cfg, p, e, nil)
+	if !c.NoKeeper {
+		g.Keeper = keepsAll{}
+	}
+	return g, nil
 }
+
+// keepsAll stands for a quarantine that takes everything: what is decided about
+// recorded events must not depend on where the records would go.
+type keepsAll struct{}
+
+func (keepsAll) Usable(*event.Event) bool               { return true }
+func (keepsAll) Keep(context.Context, guard.Kept) error { return nil }
 
 // one inspects a line: {"id":…,"event":…} or a bare event.
 func (c *inspectCmd) one(ctx context.Context, g *guard.Guard, no int, line []byte) inspected {
