@@ -143,7 +143,7 @@ func (d *decoder) parse(text string, outerDoc, outerNode int32, label, name stri
 
 func (d *decoder) tryParse(text, name string) (*parser, bool) {
 	most := max(0, d.lim.Nodes-d.nodes)
-	p := &parser{s: text, name: name, max: most, deep: d.lim.Depth, nodes: make([]node, 0, estimate(text, most))}
+	p := &parser{s: text, name: name, max: most, deep: d.lim.Depth, until: d.lim.Until, nodes: make([]node, 0, estimate(text, most))}
 	p.i = len(text) - len(strings.TrimPrefix(text, "\ufeff"))
 	p.mark = p.i
 	ok := p.parse()
@@ -153,6 +153,9 @@ func (d *decoder) tryParse(text, name string) (*parser, bool) {
 	}
 	if p.full {
 		d.limit("leaves")
+	}
+	if p.late {
+		d.limit("time")
 	}
 	if p.depth > p.deep {
 		d.limit("depth")
@@ -182,6 +185,11 @@ func (d *decoder) walk(doc, n int32, place verdict.Place, record int32) {
 	end := d.ev.docs[doc].nodes[n].last
 	for c := n; c <= end; c++ {
 		dc := &d.ev.docs[doc]
+		if c%clockStep == clockStep-1 && past(d.lim.Until) {
+			d.limit("time")
+			d.ev.Skipped += int(dc.nodes[n].end - dc.nodes[c].start)
+			return
+		}
 		record := records.of(dc, c)
 		switch dc.nodes[c].kind {
 		case kindArray:

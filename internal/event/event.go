@@ -13,6 +13,7 @@ package event
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/merlon-security/merlon/internal/verdict"
 )
@@ -135,6 +136,9 @@ type Limits struct {
 	Decoded int // "decoded": bytes that decoders may produce altogether
 	Nesting int // "nesting": documents inside strings inside documents
 	Depth   int // "depth": containers inside containers of one document
+	// Until is when decoding has to end ("time"); zero means never. What is not
+	// decoded by then is a leaf as it stands, or counted in Event.Skipped.
+	Until time.Time
 }
 
 // DefaultLimits covers everything Lambda can deliver: a synchronous event is at

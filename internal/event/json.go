@@ -2,6 +2,7 @@ package event
 
 import (
 	"strings"
+	"time"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -55,7 +56,12 @@ type parser struct {
 	deep  int  // containers that may be open
 	mark  int  // everything before is in nodes
 	whole bool // one value has been read to its end
+	until time.Time
+	late  bool // until has passed
 }
+
+// clockStep is the number of values after which the clock is looked at.
+const clockStep = 2048
 
 // parse reads one JSON value with nothing but white space around it. ok is
 // false when the text is not that; nodes then holds what had been read, and
@@ -83,6 +89,10 @@ func (p *parser) parse() (ok bool) {
 		}
 		if len(p.nodes) >= p.max {
 			p.full = true
+			return false
+		}
+		if len(p.nodes)%clockStep == clockStep-1 && past(p.until) {
+			p.late = true
 			return false
 		}
 		n, ok := p.value(cur, key)
@@ -378,3 +388,6 @@ func unhex(c byte) int {
 	}
 	return -1
 }
+
+// past reports whether a moment is over; the zero moment never is.
+func past(t time.Time) bool { return !t.IsZero() && time.Now().After(t) }

@@ -160,7 +160,9 @@ func (g *Guard) look(ctx context.Context, j *Judgement, body []byte, header http
 			err = verdict.Panic(v, debug.Stack())
 		}
 	}()
-	j.Event = event.Decode(body, header, g.Limits)
+	lim := g.Limits
+	lim.Until, _ = ctx.Deadline() // zero where there is none
+	j.Event = event.Decode(body, header, lim)
 	return g.Engine.Inspect(ctx, j.Event)
 }
 
