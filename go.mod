@@ -5,6 +5,7 @@ go 1.26
 require (
 	filippo.io/age v1.3.2
 	github.com/alecthomas/kong v1.12.1
+	github.com/andybalholm/brotli v1.2.0
 	github.com/aws/aws-lambda-go v1.55.1
 	github.com/aws/aws-sdk-go-v2 v1.47.7
 	github.com/aws/aws-sdk-go-v2/config v1.33.15
@@ -14,6 +15,7 @@ require (
 	github.com/corazawaf/libinjection-go v0.3.3
 	github.com/coreruleset/go-ftw/v2 v2.5.0
 	github.com/goccy/go-yaml v1.19.2
+	github.com/klauspost/compress v1.18.1
 	github.com/petar-dambovaliev/aho-corasick v0.0.0-20250424160509-463d218d4745
 	go.uber.org/zap v1.28.0
 	gopkg.in/yaml.v3 v3.0.1

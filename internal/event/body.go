@@ -39,6 +39,8 @@ func (d *decoder) body(r *request, n int32) {
 		switch {
 		case plain && isGzip(raw): // some handlers look at the bytes
 			d.content(d.inflate(raw, "gzip", at), label, at)
+		case plain && isZstd(raw):
+			d.content(d.inflate(raw, "zstd", at), label, at)
 		case plain:
 			d.content(raw, label, at)
 		}

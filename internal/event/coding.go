@@ -9,6 +9,9 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf16"
+
+	"github.com/andybalholm/brotli"
+	"github.com/klauspost/compress/zstd"
 )
 
 // maxCodings bounds stacked content codings: nobody compresses five times.
@@ -29,7 +32,9 @@ func identity(encoding string) bool { return len(codings(encoding)) == 0 }
 // decodable reports whether inflate undoes an encoding.
 func decodable(encoding string) bool {
 	for _, c := range codings(encoding) {
-		if c != "gzip" && c != "x-gzip" && c != "deflate" {
+		switch c {
+		case "gzip", "x-gzip", "deflate", "br", "zstd":
+		default:
 			return false
 		}
 	}
@@ -37,6 +42,12 @@ func decodable(encoding string) bool {
 }
 
 func isGzip(s string) bool { return strings.HasPrefix(s, "\x1f\x8b\x08") }
+
+func isZstd(s string) bool { return strings.HasPrefix(s, "\x28\xb5\x2f\xfd") }
+
+// zstdWindow bounds the memory that a frame can ask for: eight megabytes are
+// what RFC 8878 wants every decoder to support.
+const zstdWindow = 8 << 20
 
 // inflate undoes a content coding within the limits. What came out of a broken
 // or oversized stream is inspected, and the limit is named. A coding that is
@@ -68,6 +79,16 @@ func (d *decoder) inflateOne(val, coding string) (out string, ok bool) {
 	case "deflate":
 		if r, err = zlib.NewReader(strings.NewReader(val)); err != nil {
 			r, err = flate.NewReader(strings.NewReader(val)), nil
+		}
+	case "br":
+		r = brotli.NewReader(strings.NewReader(val))
+	case "zstd":
+		var z *zstd.Decoder
+		z, err = zstd.NewReader(strings.NewReader(val), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+			zstd.WithDecoderMaxWindow(zstdWindow))
+		if err == nil {
+			defer z.Close()
+			r = z
 		}
 	default:
 		return "", false

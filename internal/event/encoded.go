@@ -57,10 +57,10 @@ func (d *decoder) bytes(val string, at leafAt) {
 
 // packed reports whether bytes bear the mark of a compression.
 func packed(s string) bool {
-	return isGzip(s) || len(s) > 2 && s[0] == 0x78 && (uint(s[0])<<8|uint(s[1]))%31 == 0 && s[1]&0x20 == 0
+	return isGzip(s) || isZstd(s) || len(s) > 2 && s[0] == 0x78 && (uint(s[0])<<8|uint(s[1]))%31 == 0 && s[1]&0x20 == 0
 }
 
-// unpack undoes gzip, zlib or raw deflate. What a broken stream with a mark gave
+// unpack undoes gzip, zstd, zlib or raw deflate. What a broken stream with a mark gave
 // before the flaw counts, and the flaw is a limit; bytes without a mark are
 // compressed only if they decode to the end, to text. So are bytes that nobody
 // said are anything (placed is false): two of them look like a mark by chance.
@@ -68,6 +68,8 @@ func (d *decoder) unpack(val string, placed bool) (string, bool) {
 	switch {
 	case isGzip(val):
 		return d.unpackMarked(val, "gzip")
+	case isZstd(val):
+		return d.unpackMarked(val, "zstd")
 	case packed(val):
 		out, err := d.inflater.zlib(val, d.left())
 		if err != nil && (!placed || !plainText(out)) || out == "" {
