@@ -15,6 +15,7 @@ type decoder struct {
 	decoded int // bytes produced by decoders so far
 	parts   int // multipart bodies that are open
 	layers  int // encodings that are open, documents apart
+	lined   int // lines of JSON Lines so far
 
 	records   []int32 // nodes of the batch records, ascending
 	recordDoc int32   // their document

@@ -5,6 +5,10 @@ import (
 	"strings"
 )
 
+// maxLines bounds the lines of an event that are opened: each is a document of
+// its own, and a megabyte of empty ones would hold three hundred.
+const maxLines = 20_000
+
 // lines opens JSON Lines: each line that is a document is one, each that is not
 // is a text.
 func (d *decoder) lines(val string, at leafAt) bool {
@@ -16,7 +20,7 @@ func (d *decoder) lines(val string, at leafAt) bool {
 		if strings.TrimSpace(line) == "" {
 			continue
 		}
-		if !d.room() || d.nodes >= d.lim.Nodes {
+		if d.lined++; d.lined > maxLines || !d.room() || d.nodes >= d.lim.Nodes {
 			d.limit("leaves")
 			d.addText(whole, at)
 			return true
