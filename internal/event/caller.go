@@ -28,7 +28,9 @@ func (d *decoder) caller(doc int32) {
 // some proxies add. Whatever is no address is dropped: it would be the caller's
 // text in a verdict.
 func address(s string) string {
-	s = strings.TrimSpace(s)
+	if s = strings.TrimSpace(s); s == "" {
+		return ""
+	}
 	if a, err := netip.ParseAddr(s); err == nil {
 		return a.WithZone("").String()
 	}

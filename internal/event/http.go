@@ -87,8 +87,9 @@ func (d *decoder) collect(r *request) {
 			r.bodies = append(r.bodies, c)
 		}
 	})
-	for _, key := range [...]string{"isBase64Encoded", "is_base64_encoded"} { // the latter is VPC Lattice's first version
-		dc.each(0, key, func(c int32) { r.base64 = r.base64 || dc.nodes[c].val == "true" })
+	dc.each(0, "isBase64Encoded", func(c int32) { r.base64 = r.base64 || dc.nodes[c].val == "true" })
+	if d.ev.Source == Lattice { // the name in the first version of its event
+		dc.each(0, "is_base64_encoded", func(c int32) { r.base64 = r.base64 || dc.nodes[c].val == "true" })
 	}
 	r.headers = dedupe(r.headers, strings.ToLower)
 	r.query = dedupe(r.query, func(s string) string { return s })
