@@ -17,9 +17,9 @@ type decoder struct {
 	layers  int // encodings that are open, documents apart
 	lined   int // lines of JSON Lines so far
 
-	records   []int32 // nodes of the batch records, ascending
-	recordDoc int32   // their document
-	inflater  inflater
+	records   []int32   // nodes of the batch records, ascending
+	recordDoc int32     // their document
+	inflater  *inflater // see opener
 }
 
 // Decode reads an event. ctxHeaders are the headers that the Runtime API sent
@@ -27,6 +27,7 @@ type decoder struct {
 // never fails: bytes that are not JSON are a leaf as they are.
 func Decode(raw []byte, ctxHeaders map[string][]string, lim Limits) *Event {
 	d := &decoder{ev: &Event{Source: Direct}, lim: lim, recordDoc: -1}
+	defer d.release()
 	text := string(raw)
 	if len(text) > lim.Bytes {
 		d.limit("bytes")

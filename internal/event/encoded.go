@@ -71,7 +71,7 @@ func (d *decoder) unpack(val string, placed bool) (string, bool) {
 	case isZstd(val):
 		return d.unpackMarked(val, "zstd")
 	case packed(val):
-		out, err := d.inflater.zlib(val, d.left())
+		out, err := d.opener().zlib(val, d.left())
 		if err != nil && (!placed || !plainText(out)) || out == "" {
 			d.decoded += len(out)
 			return "", false // 'x' and another byte start other things as well
@@ -80,7 +80,7 @@ func (d *decoder) unpack(val string, placed bool) (string, bool) {
 	case len(val) < 16 || val[0]&6 == 6 || val[0]&6 == 0:
 		return "", false
 	}
-	out, err := d.inflater.raw(val, d.left())
+	out, err := d.opener().raw(val, d.left())
 	if err != nil || !plainText(out) || strings.TrimSpace(out) == "" {
 		d.decoded += len(out) // the work counts
 		return "", false

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"sync"
 )
 
 // inflater undoes deflate for bytes that may well be something else. It keeps
@@ -13,6 +14,29 @@ import (
 type inflater struct {
 	reader io.ReadCloser
 	buf    bytes.Buffer
+}
+
+// inflaters are kept between events: most events hold some token that could be
+// deflate, and a window of 32 KB for each event would be most of what decoding
+// allocates.
+var inflaters = sync.Pool{New: func() any { return new(inflater) }}
+
+// mostKept bounds the output buffer that goes back to the pool.
+const mostKept = 64 << 10
+
+// opener returns the event's inflater.
+func (d *decoder) opener() *inflater {
+	if d.inflater == nil {
+		d.inflater = inflaters.Get().(*inflater)
+	}
+	return d.inflater
+}
+
+// release gives the inflater back.
+func (d *decoder) release() {
+	if d.inflater != nil && d.inflater.buf.Cap() <= mostKept {
+		inflaters.Put(d.inflater)
+	}
 }
 
 // probe is how much of a stream must look like text for the rest to be read.
