@@ -48,7 +48,7 @@ var allowed = map[string][]string{
 	"policy/screen/necessary":     {"policy/screen/transform"},
 	"policy/screen/transform":     {},
 	"policy/seclang":              {},
-	"policy/waf":                  {"internal/event", "internal/verdict", "policy/rules", "policy/screen"},
+	"policy/waf":                  {"internal/event", "internal/verdict", "policy/rules", "policy/screen", "policy/screen/automaton"},
 	"policy/waf/crsgen":           {},
 	"policy/waf/gen":              {"policy/rules", "policy/screen", "policy/seclang", "policy/waf/crsgen"},
 	"proxy":                       {},
