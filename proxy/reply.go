@@ -18,7 +18,7 @@ func (rl *Relay) serveReply(w http.ResponseWriter, r *http.Request, kind route, 
 			rl.ledger.notReplied(id)
 		}
 	}()
-	if complete != nil && kind == invocationResponse && r.ContentLength != 0 {
+	if complete != nil && kind == invocationResponse {
 		rl.complete(id, r, complete)
 	}
 	resp, ok := rl.exchange(w, r, id)
@@ -48,6 +48,9 @@ func (rl *Relay) complete(id string, r *http.Request, complete func([]byte) []by
 		return
 	}
 	body := rl.callComplete(id, read, complete)
+	if len(read)+len(body) == 0 {
+		return // an empty reply stays framed as it is
+	}
 	r.Body = prefixed{bytes.NewReader(body), r.Body}
 	if r.ContentLength >= 0 {
 		r.ContentLength = int64(len(body))

@@ -12,7 +12,8 @@ func TestReplies(t *testing.T) {
 	for name, s := range map[string]script{
 		"a reply is completed":         replies("complete", "ok", "ok and more"),
 		"a reply stays as it is":       replies("complete nothing", "ok", "ok"),
-		"an empty reply stays empty":   replies("complete", "", ""),
+		"an empty reply is completed":  replies("complete", "", " and more"),
+		"an empty reply stays empty":   replies("complete nothing", "", ""),
 		"the largest reply":            replies("complete", long[1:], long[1:]+" and more"),
 		"a reply longer than accepted": replies("complete", long, long, reports(proxy.NotCompleted, "1")),
 		"a panic while completing":     replies("complete and panic", "ok", "ok", reports(proxy.InspectorPanic, "1")),
