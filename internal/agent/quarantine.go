@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"os"
 	"time"
 
 	"go.uber.org/zap"
@@ -32,7 +31,7 @@ func (k keeper) Keep(ctx context.Context, kept guard.Kept) error {
 func (x *extension) newKeeper() guard.Keeper {
 	q, err := quarantine.New(quarantine.Options{
 		Target: x.cfg.Quarantine.String(), Recipient: x.cfg.QuarantineKey.Reveal(),
-		Env: func(name string) string { return x.environ[name] }, Out: os.Stdout, Now: time.Now, Notify: x.quarantineNotice,
+		Env: func(name string) string { return x.environ[name] }, Out: x.out, Now: time.Now, Notify: x.quarantineNotice,
 	})
 	if err != nil {
 		x.faults = append(x.faults, config.Fault{Name: "MERLON_QUARANTINE", Kind: config.Invalid, Text: err.Error()})

@@ -34,6 +34,7 @@ type extension struct {
 	cfg      config.Config
 	faults   config.Faults
 	policy   *policy.Policy
+	out      io.Writer // stdout
 	log      *zap.Logger
 	reporter *report.Reporter
 	api      *lambdaapi.Client
@@ -79,7 +80,7 @@ func newExtension(environ []string, out io.Writer) *extension {
 	cfg, faults := config.Parse(environ)
 	x := &extension{
 		environ: toMap(environ), raw: environ, cfg: cfg, faults: faults, taskRoot: "/var/task",
-		log: NewLogger(out, cfg.LogLevel), served: make(chan error, 1),
+		out: out, log: NewLogger(out, cfg.LogLevel), served: make(chan error, 1),
 	}
 	x.reporter = report.New(out, verdict.NewID(time.Now()), time.Now)
 	x.presence = &presence{log: x.log, reporter: x.reporter, function: x.environ["AWS_LAMBDA_FUNCTION_NAME"]}

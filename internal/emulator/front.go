@@ -107,6 +107,13 @@ func (f *frontHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	result, err := f.lambda.Invoke(r.Context(), req)
+	if !f.writeFailure(w, result, err) {
+		f.reply(w, result)
+	}
+}
+
+// writeFailure answers for an invocation that failed, and reports whether it did.
+func (f *frontHandler) writeFailure(w http.ResponseWriter, result Result, err error) bool {
 	switch {
 	case errors.Is(err, ErrRequestTooLarge):
 		f.writeTooLarge(w)
@@ -115,8 +122,9 @@ func (f *frontHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case result.FunctionError != "":
 		f.writeBadGateway(w)
 	default:
-		f.reply(w, result)
+		return false
 	}
+	return true
 }
 
 // encodeJSON writes &, < and > as they are: the gateways do not escape them, and

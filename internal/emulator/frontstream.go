@@ -31,12 +31,7 @@ func (f *frontHandler) stream(w http.ResponseWriter, r *http.Request, req Reques
 		// The status is out; cutting the connection is the only way left to
 		// tell the client that this was not all.
 		panic(http.ErrAbortHandler)
-	case errors.Is(err, ErrRequestTooLarge):
-		f.writeTooLarge(w)
-	case err != nil:
-		f.writeUnavailable(w)
-	case result.FunctionError != "":
-		f.writeBadGateway(w)
+	case f.writeFailure(w, result, err):
 	case reply.prelude:
 		f.writeBadGateway(w) // it ended before its prelude did
 	case !reply.written:

@@ -44,8 +44,7 @@ func (c *compiler) protectWriters() {
 		if len(r.Chain) == 0 {
 			continue
 		}
-		links := append([]seclang.Rule{*r}, r.Chain[:len(r.Chain)-1]...)
-		for _, l := range links {
+		for _, l := range r.Links()[:len(r.Chain)] {
 			for _, a := range l.Actions {
 				if set, ok := assignmentOf(a); ok && c.readElsewhere(at, set.key) {
 					m.keep = true
@@ -66,7 +65,7 @@ func (c *compiler) readElsewhere(i int, name string) bool {
 		if c.expands(j, name) {
 			return true
 		}
-		links := append([]seclang.Rule{c.rules[j]}, c.rules[j].Chain...)
+		links := c.rules[j].Links()
 		for k := range links {
 			if c.reads(&links[k], name) && !anchoredElsewhere(&links[k], prefix) {
 				return true
@@ -94,17 +93,10 @@ func anchoredElsewhere(l *seclang.Rule, prefix string) bool {
 // effectless reports whether nothing a rule leaves in TX is read by another,
 // evaluators of their own (special) aside.
 func (c *compiler) effectless(i int) bool {
-	links := append([]seclang.Rule{c.rules[i]}, c.rules[i].Chain...)
-	for _, l := range links {
-		for _, a := range l.Actions {
-			set, ok := assignmentOf(a)
-			if !ok {
-				continue
-			}
-			for j := range c.rules {
-				if j != i && c.fate[j] != gated && !c.leavesAlone(j, set.key) {
-					return false
-				}
+	for set := range assignments(&c.rules[i]) {
+		for j := range c.rules {
+			if j != i && c.fate[j] != gated && !c.leavesAlone(j, set.key) {
+				return false
 			}
 		}
 	}
@@ -130,8 +122,7 @@ func (c *compiler) leavesAlone(j int, name string) bool {
 func (c *compiler) expands(j int, name string) bool {
 	prefix, _, _ := strings.Cut(strings.ToLower(name), "%{")
 	macro := "%{tx." + prefix
-	links := append([]seclang.Rule{c.rules[j]}, c.rules[j].Chain...)
-	for _, l := range links {
+	for _, l := range c.rules[j].Links() {
 		if strings.Contains(strings.ToLower(l.Operator.Argument), macro) {
 			return true
 		}

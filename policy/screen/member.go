@@ -122,17 +122,10 @@ func (c *compiler) writers(name string) (n int) {
 		if c.fate[i] == gated {
 			continue
 		}
-		links := append([]seclang.Rule{c.rules[i]}, c.rules[i].Chain...)
-		for _, l := range links {
-			for _, a := range l.Actions {
-				set, ok := assignmentOf(a)
-				if !ok {
-					continue
-				}
-				other, _, dynamic := strings.Cut(strings.ToLower(set.key), "%{")
-				if other == prefix || strings.HasPrefix(other, prefix) && prefix != strings.ToLower(name) || dynamic && strings.HasPrefix(prefix, other) {
-					n++
-				}
+		for set := range assignments(&c.rules[i]) {
+			other, _, dynamic := strings.Cut(strings.ToLower(set.key), "%{")
+			if other == prefix || strings.HasPrefix(other, prefix) && prefix != strings.ToLower(name) || dynamic && strings.HasPrefix(prefix, other) {
+				n++
 			}
 		}
 	}

@@ -60,12 +60,9 @@ func (c *compiler) guardedRule(r *seclang.Rule) bool {
 
 // dynamicNames returns the names of TX variables a rule completes from the transaction.
 func dynamicNames(r *seclang.Rule) (out []string) {
-	links := append([]seclang.Rule{*r}, r.Chain...)
-	for _, l := range links {
-		for _, a := range l.Actions {
-			if set, ok := assignmentOf(a); ok && strings.Contains(set.key, "%{") {
-				out = append(out, strings.ToLower(set.key))
-			}
+	for set := range assignments(r) {
+		if strings.Contains(set.key, "%{") {
+			out = append(out, strings.ToLower(set.key))
 		}
 	}
 	return out

@@ -1,6 +1,7 @@
 package screen
 
 import (
+	"iter"
 	"strings"
 
 	"github.com/merlon-security/merlon/policy/seclang"
@@ -172,12 +173,25 @@ func (c *compiler) constant(v seclang.Variable) (value *string, guarded, ok bool
 // run when that link matches; only those of the last imply that the rule is
 // reported as a hit.
 func (c *compiler) follow(r *seclang.Rule) {
-	links := append([]seclang.Rule{*r}, r.Chain...)
+	links := r.Links()
 	for i := range links {
 		last := i == len(links)-1
 		for _, a := range links[i].Actions {
 			if set, ok := assignmentOf(a); ok {
 				c.env.disturb(set, !last)
+			}
+		}
+	}
+}
+
+// assignments yields what a rule and its chain set in TX, in order.
+func assignments(r *seclang.Rule) iter.Seq[assignment] {
+	return func(yield func(assignment) bool) {
+		for _, l := range r.Links() {
+			for _, a := range l.Actions {
+				if set, ok := assignmentOf(a); ok && !yield(set) {
+					return
+				}
 			}
 		}
 	}

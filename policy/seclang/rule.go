@@ -70,6 +70,11 @@ type Action struct {
 	Value string
 }
 
+// Links returns the rule and the members of its chain, in order.
+func (r *Rule) Links() []Rule {
+	return append([]Rule{*r}, r.Chain...)
+}
+
 // Has reports whether the rule carries an action of that (lower-case) name.
 func (r *Rule) Has(name string) bool {
 	for i := range r.Actions {
