@@ -43,7 +43,7 @@ func (x *Exception) covers(f *verdict.Finding, e Evidence) bool {
 	switch {
 	case f.RuleID < x.FirstRule || f.RuleID > x.LastRule,
 		x.Place != verdict.PlaceUnknown && x.Place != f.Place,
-		x.Route != "" && x.Route != e.Route && x.Route != e.Path,
+		x.Route != "" && !onRoute(x.Route, e),
 		!x.Expires.IsZero() && !e.Now.Before(x.Expires),
 		len(x.Path) > 0 && f.Ambiguous:
 		return false

@@ -3,6 +3,7 @@ package policy
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -37,6 +38,7 @@ type File struct {
 	OnFault       string          `yaml:"onFault"`
 	OnLimit       string          `yaml:"onLimit"`
 	BlockTriggers []string        `yaml:"blockTriggers"`
+	Modes         []FileMode      `yaml:"modes"`
 	Exceptions    []FileException `yaml:"exceptions"`
 }
 
@@ -88,26 +90,53 @@ func Parse(data []byte) (*File, error) {
 	return &f, nil
 }
 
-// Salvage reads the mode and the policy for faults out of a file that Parse
-// refuses, line by line. A typing error in an exception must not turn blocking
-// into monitoring; everything else in such a file is left alone.
+// salvaged are the settings that Salvage reads on their own. The last two narrow
+// what the first one refuses.
+var salvaged = []string{"onFault", "mode", "blockTriggers", "modes"}
+
+// Salvage reads the policy for faults and the mode, with what narrows it, out of
+// a file that Parse refuses. A typing error in an exception must not turn
+// blocking into monitoring, and one in what is only to be watched must not begin
+// to refuse it: where that cannot be read, blocking is monitoring. Everything
+// else in such a file is left alone.
 func Salvage(data []byte) *File {
+	sections := topLevel(string(data[:min(len(data), maxFile)]))
+	text := "apiVersion: " + APIVersion + "\nkind: " + Kind + "\n"
+	for _, name := range salvaged {
+		text += sections[name]
+	}
+	if f, err := Parse([]byte(text)); err == nil {
+		return f
+	}
 	f := &File{}
-	for line := range strings.Lines(string(data[:min(len(data), maxFile)])) {
-		line, _, _ = strings.Cut(line, "#")
-		name, value, ok := strings.Cut(line, ":")
-		if !ok {
-			continue
-		}
+	line := func(name string, want ...string) string {
+		value, _, _ := strings.Cut(strings.TrimPrefix(sections[name], name+":"), "\n")
+		value, _, _ = strings.Cut(value, "#")
 		value = strings.Trim(strings.TrimSpace(value), `"'`)
-		switch {
-		case name == "mode" && (value == "block" || value == "monitor" || value == "off"):
-			f.Mode = value
-		case name == "onFault" && (value == "open" || value == "closed"):
-			f.OnFault = value
+		if !slices.Contains(want, value) {
+			return ""
 		}
+		return value
+	}
+	f.OnFault, f.Mode = line("onFault", "open", "closed"), line("mode", "block", "monitor", "off")
+	if f.Mode == "block" && sections["blockTriggers"]+sections["modes"] != "" {
+		f.Mode = "monitor"
 	}
 	return f
+}
+
+// topLevel cuts a text into its top-level keys, each with the lines below it. A
+// key that stands twice has both, which no reader accepts.
+func topLevel(text string) map[string]string {
+	sections := map[string]string{}
+	name := ""
+	for line := range strings.Lines(text) {
+		if key, _, ok := strings.Cut(line, ":"); ok && strings.TrimLeft(key, " \t#-{}[]\"'") == key {
+			name = key
+		}
+		sections[name] += line
+	}
+	return sections
 }
 
 // plainYAML refuses what a reviewer may read differently from us: a second
@@ -164,9 +193,15 @@ func (f *File) check() error {
 	if f.Paranoia < 0 || f.Paranoia > 4 {
 		bad("paranoia: %d: want 1 to 4", f.Paranoia)
 	}
-	for _, t := range f.BlockTriggers {
-		if _, ok := triggers(t); !ok {
-			bad("blockTriggers: %q is no trigger: want http, %s", t, sourceNames())
+	if _, err := sources(f.BlockTriggers); err != nil {
+		bad("blockTriggers: %w", err)
+	}
+	if f.BlockTriggers != nil && len(f.BlockTriggers) == 0 {
+		bad("blockTriggers: an empty list: leave the key out to mean all, or set mode: monitor")
+	}
+	for i, m := range f.Modes {
+		if _, err := m.compile(); err != nil {
+			bad("modes[%d]: %w", i, err)
 		}
 	}
 	for i, x := range f.Exceptions {
@@ -201,13 +236,12 @@ func (f *File) Apply(p *Policy) error {
 		p.PassLimits = f.OnLimit == "pass"
 	}
 	if len(f.BlockTriggers) > 0 {
-		p.BlockTriggers = map[event.Source]bool{}
-		for _, t := range f.BlockTriggers {
-			ss, _ := triggers(t)
-			for _, s := range ss {
-				p.BlockTriggers[s] = true
-			}
-		}
+		p.BlockTriggers, _ = sources(f.BlockTriggers)
+	}
+	for _, fm := range f.Modes {
+		m, merr := fm.compile()
+		err = errors.Join(err, merr)
+		p.Modes = append(p.Modes, m)
 	}
 	for _, fx := range f.Exceptions {
 		x, xerr := fx.compile()
@@ -230,6 +264,25 @@ func triggers(name string) ([]event.Source, bool) {
 	return nil, false
 }
 
+// sources maps a list of names to sources; nil for an empty one.
+func sources(names []string) (map[event.Source]bool, error) {
+	var errs []error
+	var out map[event.Source]bool
+	for _, t := range names {
+		ss, ok := triggers(t)
+		if !ok {
+			errs = append(errs, fmt.Errorf("%q is no trigger: want http, %s", t, sourceNames()))
+		}
+		for _, s := range ss {
+			if out == nil {
+				out = map[event.Source]bool{}
+			}
+			out[s] = true
+		}
+	}
+	return out, errors.Join(errs...)
+}
+
 func sourceNames() string {
 	var names []string
 	for _, s := range event.Sources() {
@@ -243,26 +296,17 @@ func (fx FileException) compile() (x Exception, err error) {
 	if fx.Reason == "" {
 		return x, errors.New("reason: missing: say why the finding is not an attack")
 	}
-	first, last, ranged := strings.Cut(fx.Rule, "-")
-	if !ranged {
-		last = first
-	}
-	if x.FirstRule, err = strconv.Atoi(first); err == nil {
-		x.LastRule, err = strconv.Atoi(last)
-	}
-	if err != nil || x.FirstRule <= 0 || x.LastRule < x.FirstRule {
+	ok := false
+	if x.FirstRule, x.LastRule, ok = ruleRange(fx.Rule); !ok {
 		return x, fmt.Errorf("rule: %q: want an id or a range such as 942100-942199", fx.Rule)
 	}
 	if fx.Place != "" {
-		ok := false
 		if x.Place, ok = verdict.ParsePlace(fx.Place); !ok {
 			return x, fmt.Errorf("place: %q: want method, target, path, query, header, cookie, body, argument or context", fx.Place)
 		}
 	}
-	if fx.Expires != "" {
-		if x.Expires, err = time.Parse(time.DateOnly, fx.Expires); err != nil {
-			return x, fmt.Errorf("expires: %q: want a date such as 2027-03-01", fx.Expires)
-		}
+	if x.Expires, err = expiry(fx.Expires); err != nil {
+		return x, err
 	}
 	for i, s := range fx.Path {
 		step, ok := stepOf(s)
@@ -272,6 +316,31 @@ func (fx FileException) compile() (x Exception, err error) {
 		x.Path = append(x.Path, step)
 	}
 	return x, nil
+}
+
+// ruleRange reads an id, or a range such as 942100-942199.
+func ruleRange(s string) (first, last int, ok bool) {
+	from, to, ranged := strings.Cut(s, "-")
+	if !ranged {
+		to = from
+	}
+	first, err := strconv.Atoi(from)
+	if err == nil {
+		last, err = strconv.Atoi(to)
+	}
+	return first, last, err == nil && first > 0 && last >= first
+}
+
+// expiry reads the date from which an entry is without effect; none is never.
+func expiry(s string) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	t, err := time.Parse(time.DateOnly, s)
+	if err != nil {
+		return t, fmt.Errorf("expires: %q: want a date such as 2027-03-01", s)
+	}
+	return t, nil
 }
 
 func stepOf(v any) (Step, bool) {

@@ -70,6 +70,7 @@ func TestParseRefuses(t *testing.T) {
 		{"mode in upper case", head + "mode: Block\n", []string{`mode: "Block": want off, monitor, block`}},
 		{"all faults together", head + "mode: x\nonFault: y\nonLimit: z\nthreshold: 101\nparanoia: 5\nblockTriggers: [ftp]\n",
 			[]string{"mode", "onFault", "onLimit", "threshold: 101", "paranoia: 5", `"ftp" is no trigger`}},
+		{"no trigger", head + "blockTriggers: []\n", []string{"blockTriggers: an empty list"}},
 		{"threshold zero", head + "threshold: 0\n", []string{"threshold: 0"}},
 		{"paranoia zero", head + "paranoia: 0\n", []string{"paranoia: 0"}},
 		{"negative threshold", head + "threshold: -1\n", []string{"threshold: -1"}},

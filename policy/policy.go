@@ -24,6 +24,7 @@ type Policy struct {
 	// BlockTriggers, when not empty, are the only sources that are refused in
 	// block mode; the others stay in monitor.
 	BlockTriggers map[event.Source]bool
+	Modes         []ModeRule // the first that applies decides
 	Exceptions    []Exception
 }
 
@@ -65,16 +66,16 @@ type Evidence struct {
 // record in which nothing was found.
 func (p *Policy) Decide(e Evidence) verdict.Verdict {
 	v := verdict.Verdict{
-		Mode: p.modeFor(e), Threshold: p.Threshold, Limits: e.Limits, Skipped: e.Skipped, Fault: e.Fault,
+		Threshold: p.Threshold, Limits: e.Limits, Skipped: e.Skipped, Fault: e.Fault,
 		Action: verdict.ActionAllow, WouldAction: verdict.ActionAllow, Reason: verdict.Clean,
 	}
-	excepted, bad := p.weigh(&v, e)
+	matched, excepted, bad := p.weigh(&v, e)
 	switch {
 	case e.Fault != nil:
 		p.fault(&v, e)
 	case v.Mode == verdict.Off:
 		v.Reason, v.Message = verdict.NotInspected, "mode is off"
-	case v.Score >= p.Threshold:
+	case matched:
 		v.Reason, v.WouldAction = verdict.RuleMatch, verdict.ActionBlock
 		v.Message = fmt.Sprintf("anomaly score %d reached the threshold %d: %s", v.Score, p.Threshold, heaviest(v.Findings))
 		v.Severity = verdict.SeverityHigh
@@ -112,7 +113,7 @@ func (p *Policy) remove(v *verdict.Verdict, e Evidence, bad []int) {
 		return
 	case e.Fault != nil && p.FailClosed:
 		return // the source delivers all of it again
-	case len(bad) == 0 || len(e.Limits) > 0 && !p.PassLimits:
+	case len(bad) == 0 || p.unseen(v, e):
 		bad = upTo(e.Removable)
 	}
 	v.Records = bad
@@ -120,6 +121,13 @@ func (p *Policy) remove(v *verdict.Verdict, e Evidence, bad []int) {
 		v.WouldAction = verdict.ActionStrip
 	}
 	v.Message += fmt.Sprintf("; %d of %d records", len(bad), e.Removable)
+}
+
+// unseen reports whether a limit takes all records along. It does not where it
+// would be let pass, and only rules that have a mode of their own refuse.
+func (p *Policy) unseen(v *verdict.Verdict, e Evidence) bool {
+	m, _ := p.mode(nil, e)
+	return len(e.Limits) > 0 && !p.PassLimits && (m == verdict.Block || v.Mode != verdict.Block)
 }
 
 func upTo(n int) []int {
@@ -157,6 +165,9 @@ func (p *Policy) act(v *verdict.Verdict, e Evidence) {
 	}
 	v.Action = verdict.ActionMonitor
 	if v.Mode != verdict.Block {
+		if p.Mode == verdict.Block {
+			v.Message += "; in monitor by " + p.kept(v.ModeSetBy)
+		}
 		return
 	}
 	if len(v.Records) > 0 || e.Refusable || e.Retried && e.Fault != nil && p.FailClosed {
@@ -172,31 +183,40 @@ func (p *Policy) act(v *verdict.Verdict, e Evidence) {
 	}
 }
 
-func (p *Policy) modeFor(e Evidence) verdict.Mode {
-	if p.Mode == verdict.Block && len(p.BlockTriggers) > 0 && !p.BlockTriggers[e.Source] {
-		return verdict.Monitor
+// weigh sets the findings that count, the score, and the mode in which they
+// count. matched is set if the findings are the reason for what is decided; bad
+// are the records at or over the threshold; none, if something counts that
+// stands in no record.
+func (p *Policy) weigh(v *verdict.Verdict, e Evidence) (matched, excepted bool, bad []int) {
+	out := make([]bool, len(e.Findings))
+	for i := range e.Findings {
+		if out[i] = p.excepted(&e.Findings[i], e); out[i] {
+			excepted = true
+		} else {
+			v.Findings = append(v.Findings, e.Findings[i])
+		}
 	}
-	return p.Mode
+	sort.SliceStable(v.Findings, func(i, j int) bool { return v.Findings[i].Score > v.Findings[j].Score })
+	v.Score, bad = p.tally(e, out)
+	v.Mode, v.ModeSetBy = p.mode(nil, e)
+	matched = v.Score >= p.Threshold
+	if matched && p.byRule() {
+		matched, bad = p.enforce(v, e, out, bad)
+	}
+	return matched, excepted, bad
 }
 
-// weigh sets the findings that count and the score: the highest over the
-// request or its records, without what exceptions cover. The score of a record
-// never falls below what its remaining findings weigh, however the weights of
-// the excused ones were counted. bad are the records at or over the threshold;
-// none, if something counts that stands in no record.
-func (p *Policy) weigh(v *verdict.Verdict, e Evidence) (excepted bool, bad []int) {
+// tally is the score without the findings that are left out: the highest over
+// the request or its records. The score of a record never falls below what its
+// remaining findings weigh, however the weights of the others were counted.
+func (p *Policy) tally(e Evidence, out []bool) (highest int, bad []int) {
 	scores := slices.Clone(e.Scores)
 	remaining := make([]int, len(scores))
-	record := func(f *verdict.Finding) int { return min(max(0, f.Record), len(scores)-1) }
 	outside := false
 	for i := range e.Findings {
 		f := &e.Findings[i]
-		excused := p.excepted(f, e)
-		if excepted = excepted || excused; !excused {
-			v.Findings = append(v.Findings, *f)
-			outside = outside || f.Record < 0
-		}
-		if r := record(f); r >= 0 && excused {
+		outside = outside || !out[i] && f.Record < 0
+		if r := min(max(0, f.Record), len(scores)-1); r >= 0 && out[i] {
 			scores[r] -= f.Score
 		} else if r >= 0 {
 			remaining[r] += f.Score
@@ -204,16 +224,15 @@ func (p *Policy) weigh(v *verdict.Verdict, e Evidence) (excepted bool, bad []int
 	}
 	for i := range scores {
 		score := min(e.Scores[i], max(scores[i], remaining[i]))
-		v.Score = max(v.Score, score)
+		highest = max(highest, score)
 		if score >= p.Threshold && i < e.Removable {
 			bad = append(bad, i)
 		}
 	}
-	sort.SliceStable(v.Findings, func(i, j int) bool { return v.Findings[i].Score > v.Findings[j].Score })
 	if outside {
 		bad = nil
 	}
-	return excepted, bad
+	return highest, bad
 }
 
 func heaviest(fs []verdict.Finding) string {

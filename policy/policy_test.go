@@ -103,6 +103,16 @@ func TestDecidePostconditions(t *testing.T) {
 		for range rnd.IntN(3) {
 			p.Exceptions = append(p.Exceptions, policy.Exception{FirstRule: 1, LastRule: rnd.IntN(4)})
 		}
+		for range rnd.IntN(3) {
+			m := policy.ModeRule{Mode: verdict.Mode(rnd.IntN(2))}
+			if coin() {
+				m.Sources = map[event.Source]bool{event.SQS: coin()}
+			}
+			if coin() {
+				m.Rules = []policy.RuleSet{{First: 1, Last: rnd.IntN(4)}}
+			}
+			p.Modes = append(p.Modes, m)
+		}
 		e := policy.Evidence{Source: event.SQS, Refusable: coin(), Retried: coin(), DeliveredEmpty: coin()}
 		for range rnd.IntN(4) {
 			e.Scores = append(e.Scores, 0)
@@ -135,8 +145,10 @@ func TestDecidePostconditions(t *testing.T) {
 			t.Fatalf("undecided: %s", name)
 		case (v.Reason == verdict.EngineFault) != (e.Fault != nil):
 			t.Fatalf("reason %s: %s", v.Reason, name)
-		case v.Action.Blocked() && v.Mode != verdict.Block:
+		case v.Action.Blocked() && (v.Mode != verdict.Block || p.Mode != verdict.Block):
 			t.Fatalf("blocked in mode %s: %s", v.Mode, name)
+		case v.ModeSetBy == "":
+			t.Fatalf("nothing set mode %s: %s", v.Mode, name)
 		case v.Action == verdict.ActionBlock && len(v.Records) == 0 && !e.Refusable && !(e.Retried && e.Fault != nil):
 			t.Fatalf("blocked: %s", name)
 		case v.Action == verdict.ActionBlock && len(v.Records) > 0 && (len(v.Records) != e.Removable || e.DeliveredEmpty):

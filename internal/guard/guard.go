@@ -187,7 +187,7 @@ func (g *Guard) conclude(j *Judgement, body []byte, found verdict.Inspection, fa
 }
 
 func (g *Guard) refusable(ev *event.Event) bool {
-	return answer.Refusable(ev) || g.Policy.BlockTriggers[ev.Source] && answer.OnNamed(ev.Source)
+	return answer.Refusable(ev) || g.Policy.Named(ev.Source) && answer.OnNamed(ev.Source)
 }
 
 func positive(score int) bool { return score > 0 }

@@ -18,7 +18,7 @@ func (g *Guard) record(j *Judgement, inv *proxy.Invocation, cold bool) verdict.R
 		Function: d.Function, Account: d.Account, Region: d.Region, Env: verdict.Env{ColdStart: cold},
 		Agent: verdict.Version{Version: d.AgentVersion}, Policy: verdict.Version{Version: g.Policy.Version}, Ruleset: d.Ruleset,
 		RequestID: inv.ID, TraceID: traceField(trace, "Root"), SpanID: traceField(trace, "Parent"),
-		Mode: v.Mode.String(), Action: v.Action, WouldAction: v.WouldAction, Blocked: v.Action.Blocked(),
+		Mode: v.Mode.String(), ModeSetBy: v.ModeSetBy, Action: v.Action, WouldAction: v.WouldAction, Blocked: v.Action.Blocked(),
 		Reason: v.Reason, Message: v.Message, Score: v.Score, Threshold: v.Threshold, Severity: v.Severity,
 		MatchCount: len(v.Findings), Limits: v.Limits, Skipped: v.Skipped, FailOpen: v.FailOpen, ConfigFaults: d.ConfigFaults,
 		Latency: verdict.Latency{InspectUs: j.Latency.Microseconds(), TotalUs: g.Now().Sub(received(inv, g.Now())).Microseconds()},

@@ -39,6 +39,7 @@ type Record struct {
 	HTTP      *HTTP      `json:"http,omitempty"`
 
 	Mode        string   `json:"mode"`
+	ModeSetBy   string   `json:"modeSetBy,omitempty"` // the setting of the policy: mode, blockTriggers, modes[0]
 	Action      Action   `json:"action"`
 	WouldAction Action   `json:"wouldAction"`
 	Blocked     bool     `json:"blocked"`

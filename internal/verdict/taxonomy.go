@@ -2,6 +2,21 @@ package verdict
 
 import "strings"
 
+// Classes are the kinds of attack that rules look for: what stands behind
+// attack- in their tags. Policies name rules by them. (A test of policy/waf
+// compares them with the rules.)
+func Classes() []string {
+	return []string{
+		"deprecated-header", "disclosure", "fixation", "generic", "injection-generic", "injection-java", "injection-php", "lfi",
+		"multipart-header", "protocol", "rce", "reputation-scanner", "rfi", "sqli", "ssrf", "ssti", "xss",
+	}
+}
+
+// Class is the kind of attack that a tag names; ok is false for other tags.
+func Class(tag string) (class string, ok bool) {
+	return strings.CutPrefix(strings.ToLower(tag), "attack-")
+}
+
 // Taxonomy sorts a rule's tags by the catalogue they refer to. CRS writes
 // attack-sqli, OWASP_TOP_10/A03 or owasp-a03, capec/1000/152/66; our packs
 // write cwe/89 and attack/T1190 as well.
@@ -10,8 +25,10 @@ func Taxonomy(tags []string) Taxonomies {
 	for _, tag := range tags {
 		low := strings.ToLower(tag)
 		switch {
-		case strings.HasPrefix(low, "attack-") && t.Class == "":
-			t.Class = low[len("attack-"):]
+		case strings.HasPrefix(low, "attack-"):
+			if t.Class == "" {
+				t.Class, _ = Class(low)
+			}
 		case strings.HasPrefix(low, "attack/"):
 			t.ATTACK = append(t.ATTACK, strings.ToUpper(low[len("attack/"):]))
 		case strings.HasPrefix(low, "owasp_top_10/"), strings.HasPrefix(low, "owasp-a"):

@@ -99,8 +99,9 @@ type Verdict struct {
 	WouldAction Action // what block mode would have done
 	Reason      Reason
 	Message     string
-	Mode        Mode // the mode that applied to this event
-	Score       int  // the highest over the request or its records
+	Mode        Mode   // the mode that applied to this event
+	ModeSetBy   string // the setting of the policy that made it so: mode, blockTriggers, modes[0]
+	Score       int    // the highest over the request or its records
 	Threshold   int
 	Severity    Severity
 	Findings    []Finding // those that counted, heaviest first
