@@ -34,6 +34,7 @@ var allowed = map[string][]string{
 	"internal/quarantine":         {"internal/event", "internal/verdict"},
 	"internal/quarantine/extract": {"internal/quarantine"},
 	"internal/report":             {"internal/verdict"},
+	"internal/traffic":            {"internal/emulator"},
 	"internal/verdict":            {},
 	"layer/bundle":                {},
 	"layer/examples":              {},

@@ -50,7 +50,9 @@ type Front struct {
 // URLHandler serves the function as the front would: HTTP in, event, invoke,
 // the function's reply decoded, HTTP out. Requests from web pages of other
 // sites are refused.
-func (l *Lambda) URLHandler(front Front) http.Handler {
+func (l *Lambda) URLHandler(front Front) http.Handler { return l.refuseForeign(l.front(front)) }
+
+func (l *Lambda) front(front Front) *frontHandler {
 	f := &frontHandler{lambda: l, Front: front, domain: domainOf(front.Kind, l.opts.Region)}
 	switch front.Kind {
 	case HTTPAPI, FunctionURL:
@@ -58,13 +60,25 @@ func (l *Lambda) URLHandler(front Front) http.Handler {
 	case RESTAPI:
 		setDefault(&f.Stage, "prod")
 	}
-	return l.refuseForeign(f)
+	return f
 }
 
 type frontHandler struct {
 	Front
 	lambda *Lambda
 	domain domain
+}
+
+// Event is the event that a function behind the front would get of a request,
+// without a function: for those who need events in the true shape of the front.
+func (f Front) Event(r *http.Request) ([]byte, error) {
+	a, err := arrive(r)
+	if err != nil {
+		return nil, err
+	}
+	opts := Options{Function: Function{Name: "function"}, Region: "eu-central-1", AccountID: "123456789012"}
+	h := (&Lambda{opts: opts}).front(f)
+	return encodeJSON(h.event(a)), nil
 }
 
 // domain is the name the front is reached under, with its first label.
