@@ -107,12 +107,17 @@ func (e *env) text() string {
 // when it comes.
 func (e *env) await(t *testing.T, texts ...string) string {
 	t.Helper()
+	return e.awaitLine(t, emulator.SourceExtension, texts...)
+}
+
+func (e *env) awaitLine(t *testing.T, from emulator.Source, texts ...string) string {
+	t.Helper()
 	deadline := time.After(20 * time.Second)
 	for {
 		e.mu.Lock()
 		changed := e.changed
 		for _, l := range e.lines {
-			if l.Source == emulator.SourceExtension && holds(l.Text, texts) {
+			if l.Source == from && holds(l.Text, texts) {
 				e.mu.Unlock()
 				return l.Text
 			}

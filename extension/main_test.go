@@ -79,6 +79,9 @@ func runFunction(name string) {
 	case "firehose": // answers as a transformation does
 		lambda.Start(rawHandler(transform))
 	default:
+		if f := typedFunctions[name]; f != nil {
+			lambda.Start(f)
+		}
 		lambda.Start(rawHandler(act))
 	}
 }

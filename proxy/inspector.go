@@ -53,6 +53,9 @@ type Outcome struct {
 	// then held back until it is whole. One that is an error, breaks off, or is
 	// longer than the service accepts passes unchanged and is reported.
 	Complete func(reply []byte) []byte
+	// Replied, when not nil, is given the header of the function's own reply to
+	// this invocation, unless that is an error. It must not keep or change it.
+	Replied func(header http.Header)
 }
 
 // Answer is a reply made in the function's place.

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"maps"
+	"net/http"
 	"sync"
 	"time"
 )
@@ -19,6 +20,7 @@ type ledger struct {
 type openInvocation struct {
 	deadline time.Time
 	complete func([]byte) []byte
+	onReply  func(http.Header)
 	replying bool
 }
 
@@ -62,15 +64,15 @@ func (l *ledger) unanswered() (string, bool) {
 
 // replying notes the first reply for an open invocation, returns what is to be
 // made of it, and reports false for any other.
-func (l *ledger) replying(id string) (complete func([]byte) []byte, known bool) {
+func (l *ledger) replying(id string) (inv openInvocation, known bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	o, found := l.open[id]
 	if !found || o.replying {
-		return nil, false
+		return openInvocation{}, false
 	}
 	o.replying = true
-	return o.complete, true
+	return *o, true
 }
 
 // replied closes an invocation the service has taken note of, whatever it

@@ -18,6 +18,7 @@ type landing struct {
 	err    error // no status was received
 
 	complete func([]byte) []byte // what the Inspector will make of the reply; may be nil
+	onReply  func(http.Header)   // told of the reply; may be nil
 }
 
 // expired reports whether an event's deadline has passed: the service has
@@ -91,7 +92,7 @@ func (rl *Relay) hand(w http.ResponseWriter, r *http.Request, got landing) {
 		rl.hold(got)
 		panic(http.ErrAbortHandler)
 	}
-	rl.ledger.deliver(inv.ID, openInvocation{deadline: inv.Deadline, complete: got.complete}, time.Now())
+	rl.ledger.deliver(inv.ID, openInvocation{deadline: inv.Deadline, complete: got.complete, onReply: got.onReply}, time.Now())
 	if err := rl.write(w, &got); err != nil {
 		rl.ledger.takeBack(inv.ID)
 		rl.report(Event{Kind: PollAbandoned, RequestID: inv.ID, Err: err})

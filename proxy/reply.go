@@ -8,7 +8,7 @@ import (
 
 // serveReply passes a runtime's reply through and keeps the ledger.
 func (rl *Relay) serveReply(w http.ResponseWriter, r *http.Request, kind route, id string) {
-	complete, known := rl.ledger.replying(id)
+	inv, known := rl.ledger.replying(id)
 	if !known {
 		rl.report(Event{Kind: UnknownAnswer, RequestID: id})
 	}
@@ -18,8 +18,11 @@ func (rl *Relay) serveReply(w http.ResponseWriter, r *http.Request, kind route, 
 			rl.ledger.notReplied(id)
 		}
 	}()
-	if complete != nil && kind == invocationResponse {
-		rl.complete(id, r, complete)
+	if inv.onReply != nil && kind == invocationResponse {
+		rl.callReplied(id, r.Header, inv.onReply)
+	}
+	if inv.complete != nil && kind == invocationResponse {
+		rl.complete(id, r, inv.complete)
 	}
 	resp, ok := rl.exchange(w, r, id)
 	if !ok {
@@ -55,6 +58,15 @@ func (rl *Relay) complete(id string, r *http.Request, complete func([]byte) []by
 	if r.ContentLength >= 0 {
 		r.ContentLength = int64(len(body))
 	}
+}
+
+func (rl *Relay) callReplied(id string, header http.Header, replied func(http.Header)) {
+	defer func() {
+		if v := recover(); v != nil {
+			rl.report(panicked(InspectorPanic, id, "replied", v))
+		}
+	}()
+	replied(header)
 }
 
 func (rl *Relay) callComplete(id string, read []byte, complete func([]byte) []byte) (body []byte) {

@@ -17,6 +17,20 @@ func TestReplies(t *testing.T) {
 		"the largest reply":            replies("complete", long[1:], long[1:]+" and more"),
 		"a reply longer than accepted": replies("complete", long, long, reports(proxy.NotCompleted, "1")),
 		"a panic while completing":     replies("complete and panic", "ok", "ok", reports(proxy.InspectorPanic, "1")),
+		"a reply is heard of": {
+			polls("a"), pollArrives(), event("1", "listen"), gets("a", 200, "listen"),
+			sends("a", "POST", runtimeAPI+"invocation/1/response", "ok", "X-Said", "streaming"), hears("streaming"),
+			answerArrives("1", "response", "ok"), accepts(), gets("a", 202, `{"status":"OK"}`),
+		},
+		"an error is not": {
+			polls("a"), pollArrives(), event("1", "listen"), gets("a", 200, "listen"),
+			sends("a", "POST", runtimeAPI+"invocation/1/error", "{}", "X-Said", "streaming"), answerArrives("1", "error", "{}"), accepts(),
+			gets("a", 202, `{"status":"OK"}`),
+		},
+		"a panic while hearing": {
+			polls("a"), pollArrives(), event("1", "listen and panic"), gets("a", 200, "listen and panic"), answers("a", "1", "ok"),
+			reports(proxy.InspectorPanic, "1"), answerArrives("1", "response", "ok"), accepts(), gets("a", 202, `{"status":"OK"}`),
+		},
 		"an error is not completed": {
 			polls("a"), pollArrives(), event("1", "complete"), gets("a", 200, "complete"),
 			sends("a", "POST", runtimeAPI+"invocation/1/error", "{}"), answerArrives("1", "error", "{}"), accepts(),

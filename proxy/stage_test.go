@@ -29,6 +29,7 @@ type stage struct {
 	pending []*call // arrived and not replied to, oldest first
 	reports chan proxy.Event
 	idles   chan time.Duration
+	heard   chan string // what a reply's header said to Outcome.Replied
 	clients map[string]*client
 }
 
@@ -54,7 +55,7 @@ type reply struct {
 func (s script) play(t *testing.T, opts proxy.Options) {
 	t.Helper()
 	st := &stage{T: t, calls: make(chan *call, 256), reports: make(chan proxy.Event, 256),
-		idles: make(chan time.Duration, 256), clients: map[string]*client{}}
+		idles: make(chan time.Duration, 256), heard: make(chan string, 256), clients: map[string]*client{}}
 	st.service = httptest.NewUnstartedServer(st)
 	st.service.Config.MaxHeaderBytes = 16 << 20
 	st.service.Start()
@@ -78,6 +79,8 @@ func (s script) play(t *testing.T, opts proxy.Options) {
 		t.Errorf("unexpected report: %v %q %d %v", e.Kind, e.RequestID, e.Status, e.Err)
 	case <-st.idles:
 		t.Error("unexpected idle call")
+	case said := <-st.heard:
+		t.Errorf("Replied heard %q", said)
 	default:
 	}
 }
@@ -113,6 +116,10 @@ func (i inspector) Inspect(_ context.Context, inv *proxy.Invocation) proxy.Outco
 		return proxy.Outcome{Complete: func([]byte) []byte { return nil }}
 	case "complete and panic":
 		return proxy.Outcome{Complete: func([]byte) []byte { panic("complete broke") }}
+	case "listen":
+		return proxy.Outcome{Replied: func(h http.Header) { i.st.heard <- h.Get("X-Said") }}
+	case "listen and panic":
+		return proxy.Outcome{Replied: func(http.Header) { panic("replied broke") }}
 	case "panic":
 		panic("inspector broke")
 	}
@@ -276,6 +283,16 @@ func reportsStatus(kind proxy.Kind, id string, status int) step {
 		st.Helper()
 		if e := <-st.reports; e.Kind != kind || e.RequestID != id || e.Status != status {
 			st.Fatalf("reported %v %q %d (%v), want %v %q %d", e.Kind, e.RequestID, e.Status, e.Err, kind, id, status)
+		}
+	}
+}
+
+// hears waits for a call of Outcome.Replied.
+func hears(said string) step {
+	return func(st *stage) {
+		st.Helper()
+		if got := <-st.heard; got != said {
+			st.Fatalf("Replied heard %q, want %q", got, said)
 		}
 	}
 }

@@ -99,7 +99,10 @@ func NewGuard(cfg config.Config, p *policy.Policy, e guard.Engine, r guard.Repor
 			Status: cfg.BlockStatus, Body: cfg.BlockBody,
 			Custom: cfg.Source("MERLON_BLOCK_BODY") != config.FromDefault,
 			Stream: cfg.InvokeMode == config.InvokeStream, AckSQS: cfg.SQS == config.SQSAck,
+			FailAsync: cfg.Async == config.AsyncError, Respond: cfg.Direct == config.DirectRespond,
+			Policy: cfg.Authorizer == config.AuthorizerIAM, Deny: cfg.Authorizer == config.AuthorizerIAM,
 		},
+		LearnStream: cfg.InvokeMode == config.InvokeAuto, LearnAuthorizer: cfg.Authorizer == config.AuthorizerAuto,
 		Redactor: verdict.Redactor{Mode: evidence(cfg.Evidence)},
 	}
 	for _, h := range cfg.BlockHeaders {

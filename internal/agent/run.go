@@ -223,11 +223,12 @@ func (x *extension) announce() {
 	x.reporter.Flush()
 }
 
-// invokeMode tells how HTTP refusals are shaped. Auto takes callers for
-// buffered ones; a function URL that streams shows them the envelope as text.
+// invokeMode tells how HTTP refusals are shaped. Auto takes callers for buffered
+// ones until the function has answered one with a stream; before that a function
+// URL that streams shows them the envelope as text.
 func (x *extension) invokeMode() string {
 	if x.cfg.InvokeMode == config.InvokeAuto {
-		return "auto: answers as to buffered callers; set MERLON_INVOKE_MODE=stream if the function's URL streams"
+		return "auto: answers as to buffered callers until the function has streamed a reply; set MERLON_INVOKE_MODE=stream if its URL streams"
 	}
 	return x.cfg.InvokeMode.String()
 }

@@ -19,6 +19,14 @@ type Settings struct {
 	Headers []event.Header // added to HTTP refusals, for instance for CORS
 	Stream  bool           // the callers of this function's HTTP front expect a stream
 	AckSQS  bool           // a removed SQS message is acknowledged at once, never returned
+	// FailAsync fails an asynchronous event that is refused whole, so that Lambda
+	// tries again and then sends it to the function's dead-letter queue.
+	FailAsync bool
+	// Respond answers a direct caller with a result instead of an error.
+	Respond bool
+	// Policy has authorizers of payload format 2.0 refuse with an IAM policy, Deny
+	// those of format 1.0 as well.
+	Policy, Deny bool
 }
 
 // Reply is an answer for the Runtime API.
@@ -150,7 +158,15 @@ func Refuse(ev *event.Event, id string, s Settings) Reply {
 	case event.WebSocket:
 		return reply(map[string]any{"statusCode": 403})
 	case event.Authorizer:
-		return refuseAuthorizer(ev)
+		return refuseAuthorizer(ev, s)
+	case event.CWLogs:
+		if !s.FailAsync {
+			return blocked(id) // the log group has the event
+		}
+	case event.Direct:
+		if s.Respond {
+			return blocked(id)
+		}
 	case event.SES:
 		if waits(ev) {
 			return stopRule()

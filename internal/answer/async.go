@@ -3,13 +3,22 @@ package answer
 import "github.com/merlon-security/merlon/internal/event"
 
 // succeed answers for an asynchronous event of which nothing is left. An error
-// would be retried, raise the function's error rate and its alarms; null would
-// tell a direct caller that the function ran.
+// is retried and raises the function's error rate and its alarms, so it is given
+// only to who asked for it; null would tell a direct caller that the function
+// ran.
 func (r *removal) succeed() Reply {
+	if r.s.FailAsync {
+		return Fail(r.id)
+	}
+	return blocked(r.id)
+}
+
+// blocked is a result that says what became of the event.
+func blocked(id string) Reply {
 	return reply(struct {
 		Merlon string `json:"merlon"`
 		ID     string `json:"id"`
-	}{"blocked", r.id})
+	}{"blocked", id})
 }
 
 // stopSES answers for a message: a receipt rule that waits for an answer stops

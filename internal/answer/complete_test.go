@@ -243,7 +243,12 @@ func TestB19AsynchronousSuccess(t *testing.T) {
 			t.Errorf("%s: %+v, want %s", name, out.Reply, want)
 		}
 	}
-	if out := remove(t, ses("RequestResponse"), []int{0}, answer.Settings{}); out.Reply == nil || string(out.Reply.Body) != `{"disposition":"STOP_RULE"}` {
+	for _, raw := range []string{batchOf(s3Record("k")), ses("Event"), `{"version":"0","id":"e","detail-type":"Order","source":"shop","detail":{"x":1}}`} {
+		if out := remove(t, raw, []int{0}, answer.Settings{FailAsync: true}); out.Reply == nil || !out.Reply.Error {
+			t.Errorf("%.40s, errors wanted: %+v", raw, out.Reply)
+		}
+	}
+	if out := remove(t, ses("RequestResponse"), []int{0}, answer.Settings{FailAsync: true}); out.Reply == nil || string(out.Reply.Body) != `{"disposition":"STOP_RULE"}` {
 		t.Errorf("SES, answer wanted: %+v", out.Reply)
 	}
 	if r := answer.Refuse(decode(`{"a":1}`), id, answer.Settings{}); r.ErrorType != "Function.MerlonBlocked" || !strings.Contains(string(r.Body), `"errorType":"Merlon.Blocked"`) {

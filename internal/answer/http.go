@@ -75,10 +75,29 @@ func stream(status int, headers []event.Header, body string) Reply {
 	b.Write(make([]byte, 8))
 	b.WriteString(body)
 	return Reply{
-		ContentType: "application/vnd.awslambda.http-integration-response",
+		ContentType: streamed,
 		Streaming:   true, Body: b.Bytes(), Status: status,
 	}
 }
+
+// LearnsStream reports whether an event comes from a front end that can expect
+// its answers as a stream.
+func LearnsStream(ev *event.Event) bool {
+	switch ev.Source {
+	case event.FunctionURL, event.RESTAPI, event.HTTPAPI:
+		return true
+	}
+	return false
+}
+
+// Streams reports whether a function answers its HTTP front with a stream, by
+// the header of its reply. aws-lambda-go sets the type and not the mode.
+func Streams(header http.Header) bool {
+	return header.Get("Lambda-Runtime-Function-Response-Mode") == "streaming" || header.Get("Content-Type") == streamed
+}
+
+// streamed is the type of a reply that starts with a prelude.
+const streamed = "application/vnd.awslambda.http-integration-response"
 
 func single(hs []event.Header) map[string]string {
 	m := map[string]string{}

@@ -101,6 +101,26 @@ const (
 
 func (s SQS) String() string { return name(s, "return", "ack") }
 
+// Async is what Lambda hears of an asynchronous event that is refused whole.
+type Async uint8
+
+const (
+	AsyncSuccess Async = iota // nothing is retried, the event is in quarantine
+	AsyncError                // Lambda retries, then uses the dead-letter queue or destination
+)
+
+func (a Async) String() string { return name(a, "success", "error") }
+
+// Direct is what a direct caller gets in place of the function's result.
+type Direct uint8
+
+const (
+	DirectError   Direct = iota // a function error
+	DirectRespond               // a result that says so
+)
+
+func (d Direct) String() string { return name(d, "error", "respond") }
+
 // ProfileMode is what a departure from the behavioural profile leads to.
 type ProfileMode uint8
 

@@ -25,6 +25,8 @@ type Config struct {
 	Responses    Responses
 
 	SQS           SQS
+	Async         Async
+	Direct        Direct
 	Quarantine    Quarantine
 	QuarantineKey Secret // age public key; hidden because private ones get pasted by mistake
 

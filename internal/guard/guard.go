@@ -44,11 +44,15 @@ type Guard struct {
 	// Budget is the share of an invocation's remaining time that inspection may
 	// use, in percent.
 	Budget int
+	// LearnStream and LearnAuthorizer have refusals take the form of the function's
+	// own replies, where the event does not tell which one its caller expects.
+	LearnStream, LearnAuthorizer bool
 	// Deployment is copied into every record.
 	Deployment Deployment
 	Now        func() time.Time
 
-	warm atomic.Bool
+	warm    atomic.Bool
+	learned learned
 }
 
 // Deployment is what is the same for all verdicts of an environment.
@@ -86,6 +90,8 @@ func (g *Guard) Inspect(ctx context.Context, inv *proxy.Invocation) proxy.Outcom
 	out := proxy.Outcome{Replace: j.removed.rest, Complete: j.removed.complete}
 	if j.Reply != nil {
 		out = proxy.Outcome{Answer: outgoing(j.Reply)}
+	} else {
+		g.listen(&out, j.Event)
 	}
 	if worthALine(&j.Verdict) {
 		g.Reporter.Add(g.record(&j, inv, cold))
@@ -181,9 +187,19 @@ func (g *Guard) conclude(j *Judgement, body []byte, found verdict.Inspection, fa
 	}
 	j.Verdict = g.Policy.Decide(e)
 	if j.Verdict.Action == verdict.ActionBlock && len(j.Verdict.Records) == 0 {
-		r := answer.Refuse(j.Event, j.ID, g.Answers)
+		r := g.refusal(j, fault)
 		j.Reply = &r
 	}
+}
+
+// refusal is the answer in place of an event that is refused whole. For a fault
+// of ours it is an error wherever somebody may try again: a success would have
+// the event forgotten that nobody has looked at.
+func (g *Guard) refusal(j *Judgement, fault error) answer.Reply {
+	if fault != nil && g.Policy.FailClosed && (answer.Retried(j.Event) || j.Event.Source == event.Direct) {
+		return answer.Fail(j.ID)
+	}
+	return answer.Refuse(j.Event, j.ID, g.settings(j.Event))
 }
 
 func (g *Guard) refusable(ev *event.Event) bool {

@@ -57,6 +57,9 @@ func (g *Guard) remove(ctx context.Context, j *Judgement, body []byte, header ht
 		return
 	}
 	j.Reply, j.removed.rest, j.removed.complete = out.Reply, out.Event, out.Complete
+	if j.Reply != nil && j.Reply.Error { // the source has them still
+		j.Verdict.Records, j.removed = nil, removed{}
+	}
 }
 
 // operate makes the removal. A panic in it is an error: the records are known to

@@ -213,6 +213,58 @@ func TestB14FaultsRemoveNothing(t *testing.T) {
 	}
 }
 
+// B14: a fault is an error wherever somebody tries again, however refusals are
+// answered otherwise.
+func TestB14FaultsAreErrorsToWhoRetries(t *testing.T) {
+	t.Parallel()
+	for name, raw := range map[string]string{
+		"logs":   `{"awslogs":{"data":"x"}}`,
+		"SES":    `{"Records":[{"eventSource":"aws:ses","ses":{"mail":{"messageId":"m"},"receipt":{"action":{"invocationType":"RequestResponse"}}}}]}`,
+		"direct": `{"a":1}`,
+		"topic":  `{"Records":[{"EventSource":"aws:sns","Sns":{"Message":"x"}}]}`,
+	} {
+		g := blocking(panics, &records{})
+		g.Policy.FailClosed, g.Answers.Respond = true, true
+		if out := inspect(t, g, raw); out.Answer == nil || !out.Answer.Error {
+			t.Errorf("%s: %+v, want an error", name, out)
+		}
+	}
+}
+
+// B19: with MERLON_ASYNC=error an asynchronous event fails instead of being
+// removed: Lambda has it still, so that nothing is kept and nothing called
+// removed.
+func TestB19FailedEventsAreNotQuarantined(t *testing.T) {
+	t.Parallel()
+	notice := func(message string) string {
+		return `{"EventSource":"aws:sns","EventVersion":"1.0","Sns":{"MessageId":"m","Message":"` + message + `"}}`
+	}
+	for name, tt := range map[string]struct {
+		raw     string
+		fail    bool
+		errors  bool
+		kept    int
+		removed int
+	}{
+		"success":         {messages(notice(hostile)), false, false, 1, 1},
+		"error":           {messages(notice(hostile)), true, true, 0, 0},
+		"error, one bad":  {messages(notice(hostile), notice("fine")), true, false, 1, 1},
+		"error, a bus":    {`{"version":"0","id":"e","detail-type":"Order","source":"shop","detail":{"x":"` + hostile + `"}}`, true, true, 0, 0},
+		"error, a stream": {messages(`{"kinesis":{"sequenceNumber":"1","partitionKey":"` + hostile + `","data":"eA=="},"eventSource":"aws:kinesis","eventID":"shardId-0:1"}`), true, false, 1, 1},
+	} {
+		k := &keeper{}
+		g, r := stripping(t, k)
+		g.Answers.FailAsync = tt.fail
+		out := inspect(t, g, tt.raw)
+		if got := out.Answer != nil && out.Answer.Error; got != tt.errors || len(k.kept) != tt.kept {
+			t.Errorf("%s: %+v, %d kept, want error %t, %d kept", name, out, len(k.kept), tt.errors, tt.kept)
+		}
+		if rec := r.all[0]; !rec.Blocked || rec.RemovedCount != tt.removed {
+			t.Errorf("%s: record %+v", name, rec)
+		}
+	}
+}
+
 // B12: a window is delivered without its records, so that its state goes on.
 func TestB12WindowIsDeliveredEmpty(t *testing.T) {
 	t.Parallel()
@@ -274,9 +326,15 @@ func TestB11LogsAreRefusedOnlyIfNamed(t *testing.T) {
 		if out := inspect(t, g, raw); out.Answer != nil || r.all[0].Reason != verdict.NotEnforced {
 			t.Errorf("%s: %+v, %s, want it delivered", source, out, r.all[0].Reason)
 		}
+		// The log group has what a subscription delivers; a job has to be told.
 		g.Policy.BlockTriggers = map[event.Source]bool{source: true}
-		if out := inspect(t, g, raw); out.Answer == nil || !out.Answer.Error {
-			t.Errorf("%s, named: %+v, want an error", source, out)
+		if out := inspect(t, g, raw); out.Answer == nil || out.Answer.Error != (source == event.CodePipeline) {
+			t.Errorf("%s, named: %+v", source, out)
+		}
+		g.Policy.BlockTriggers = nil
+		g.Policy.Modes = []policy.ModeRule{{Sources: map[event.Source]bool{source: true}, Mode: verdict.Block}}
+		if out := inspect(t, g, raw); out.Answer == nil {
+			t.Errorf("%s, named by a mode: %+v", source, out)
 		}
 	}
 }
