@@ -61,6 +61,7 @@ fuzz: ## Fuzz everything that reads bytes from outside, half a minute each
 	@scripts/fuzz.sh 30s
 
 rules: ## Regenerate the embedded rule set
+	go generate ./policy/screen/sqli
 	go run ./policy/waf/gen -o policy/rules
 
 clean: ## Remove what was built

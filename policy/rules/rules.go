@@ -91,9 +91,9 @@ func Compose(fsys fs.FS, o Options) string {
 }
 
 // StockOperators gives a rule set's text with Coraza's names for the operators
-// that policy/waf replaces by lazy ones.
+// that policy/waf replaces by its own.
 func StockOperators(text string) string {
-	return strings.NewReplacer("@merlonRx ", "@rx ", "@merlonPmFromFile ", "@pmFromFile ", "@merlonPm ", "@pm ").Replace(text)
+	return strings.NewReplacer("@merlonRx ", "@rx ", "@merlonPmFromFile ", "@pmFromFile ", "@merlonPm ", "@pm ", "@merlonDetectSQLi", "@detectSQLi").Replace(text)
 }
 
 func setup(o Options) string {

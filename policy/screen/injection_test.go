@@ -42,21 +42,3 @@ func TestNoMarkupIsNoScript(t *testing.T) {
 		}
 	}
 }
-
-func TestCostly(t *testing.T) {
-	for _, row := range []struct {
-		name, text string
-		want       bool
-	}{
-		{"quotes", strings.Repeat("'", 256<<10), true},
-		{"escaped quotes", strings.Repeat(`\"`, 128<<10), true},
-		{"doubled backquotes", strings.Repeat("``a", 100<<10), true},
-		{"short", strings.Repeat("'", 8<<10), false},
-		{"JSON", strings.Repeat(`{"a":"","b":"it's"},`, 50<<10), false},
-		{"prose", strings.Repeat("isn't it? ", 100<<10), false},
-	} {
-		if got := costly(row.text); got != row.want {
-			t.Errorf("costly(%s) = %v, want %v", row.name, got, row.want)
-		}
-	}
-}

@@ -78,10 +78,6 @@ type Result struct {
 	Clean bool
 	// Always: the transaction or the rule set is beyond the screen; Coraza must run un-narrowed.
 	Always bool
-	// Costly: a value would keep libinjection, here and in Coraza, busy for
-	// longer than the rest of the inspection. Its rules count as hits without
-	// having been tried; whoever enters Coraza all the same may wait for minutes.
-	Costly bool
 	// Hits names every rule that can match, in rule order. It is valid until the next scan with the same Scratch.
 	Hits []Hit
 }

@@ -7,6 +7,7 @@ import (
 
 	libinjection "github.com/corazawaf/libinjection-go"
 
+	"github.com/merlon-security/merlon/policy/screen/sqli"
 	"github.com/merlon-security/merlon/policy/screen/transform"
 )
 
@@ -131,7 +132,7 @@ func injection(s string) bool {
 	if digits || word {
 		return false
 	}
-	found, _ := libinjection.IsSQLi(s)
+	_, found := sqli.Detect(s)
 	return found
 }
 

@@ -33,7 +33,7 @@ func (s *Scratch) result() Result {
 		}
 	}
 	always := s.p.unknown
-	return Result{Clean: len(s.hits) == 0 && !always, Always: always, Costly: s.costly, Hits: s.hits}
+	return Result{Clean: len(s.hits) == 0 && !always, Always: always, Hits: s.hits}
 }
 
 // hit notes that a rule can match.
@@ -295,13 +295,9 @@ func has(set []uint64, bit int32) bool { return set[bit>>6]&(1<<(bit&63)) != 0 }
 
 // decide runs the operator of a rule whose condition holds.
 func (s *Scratch) decide(r *rule, t *text) bool {
-	switch {
-	case r.op.code == opWords && !r.op.negated && r.exactWords():
+	if r.op.code == opWords && !r.op.negated && r.exactWords() {
 		c, res := &r.clauses[0], &s.results[t.result]
 		return c.bytes.Meets(&res.present) || has(res.plain, c.literal)
-	case r.op.code == opSQLi && costly(t.text):
-		s.costly = true
-		return true
 	}
 	return s.p.test(&r.op, t.text)
 }

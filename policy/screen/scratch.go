@@ -40,8 +40,6 @@ type Scratch struct {
 	contextual bool
 	wanted     []uint64 // want before any rule matched
 
-	costly bool
-
 	arena arena
 	step  arena
 }
@@ -84,7 +82,7 @@ const maxKept = 1 << 20
 
 // reset forgets the last transaction.
 func (s *Scratch) reset(in *Input) {
-	s.in, s.costly = in, false
+	s.in = in
 	s.query, s.cookies, s.values, s.sets, s.hits = s.query[:0], s.cookies[:0], s.values[:0], s.sets[:0], s.hits[:0]
 	clear(s.table)
 	clear(s.seen)

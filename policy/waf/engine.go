@@ -11,7 +11,6 @@ package waf
 import (
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -67,7 +66,7 @@ func New(o Options) (*Engine, error) {
 // initialises, when the processor is not yet rationed.
 func (e *Engine) Warm() error {
 	e.build.Do(func() {
-		registerLazy()
+		register()
 		info := map[int]ruleInfo{}
 		cfg := coraza.NewWAFConfig().WithRootFS(rules.Data()).WithDirectives(rules.SecLang(e.opts.Rules))
 		e.waf, e.fault = coraza.NewWAF(experimental.WAFConfigWithRuleObserver(cfg, collect(info)))
@@ -113,7 +112,6 @@ func (e *Engine) Inspect(ctx context.Context, ev *event.Event) (verdict.Inspecti
 type suspect struct {
 	*chunk
 	narrow [][2]int
-	costly bool
 }
 
 // screen returns the chunks that Coraza has to see.
@@ -127,9 +125,6 @@ func (e *Engine) screen(ctx context.Context, ev *event.Event, res *verdict.Inspe
 		}
 		if err != nil {
 			return suspects, err
-		}
-		if s.costly && !slices.Contains(res.Limits, "quotes") {
-			res.Limits = append(res.Limits, "quotes")
 		}
 		if s.chunk != nil {
 			suspects = append(suspects, s)
@@ -151,17 +146,8 @@ func (e *Engine) scan(c *chunk) (suspect, error) {
 	if r.Clean {
 		return suspect{}, nil
 	}
-	found := suspect{chunk: c, narrow: e.program.Narrow(nil, &c.in, r), costly: r.Costly}
-	if r.Costly {
-		found.narrow = append(found.narrow, tokenizers)
-	}
-	return found, nil
+	return suspect{chunk: c, narrow: e.program.Narrow(nil, &c.in, r)}, nil
 }
-
-// tokenizers are the rules that run libinjection's SQL tokenizer, which takes
-// minutes over megabytes of quotes (policy/screen, costly.go). Where it would,
-// they are left out and the event counts as not wholly inspected.
-var tokenizers = [2]int{942100, 942101}
 
 // chunkFindings is what one chunk added.
 type chunkFindings struct {

@@ -15,15 +15,17 @@ import (
 	"github.com/merlon-security/merlon/policy/screen/automaton"
 )
 
-// registerLazy adds operators that do what @rx, @pm and @pmFromFile of Coraza
-// 3.8.1 do, and compile their pattern when a value first needs it. They have
-// names of their own, so that the stock operators stay what they are; the
-// registry is a plain map without a lock, so they are added once.
-var registerLazy = sync.OnceFunc(func() {
+// register adds operators that do what @rx, @pm, @pmFromFile and @detectSQLi of
+// Coraza 3.8.1 do: the first three compile their pattern when a value first
+// needs it, the last takes linear time. They have names of their own, so that
+// the stock operators stay what they are; the registry is a plain map without a
+// lock, so they are added once.
+var register = sync.OnceFunc(func() {
 	budget := automaton.NewBudget(automata)
 	plugins.RegisterOperator("merlonRx", func(o plugintypes.OperatorOptions) (plugintypes.Operator, error) { return newLazyRx(o, budget) })
 	plugins.RegisterOperator("merlonPm", newLazyPm)
 	plugins.RegisterOperator("merlonPmFromFile", newLazyPmFromFile)
+	plugins.RegisterOperator("merlonDetectSQLi", newInjection)
 })
 
 // automata is the memory that the automata of all patterns may take together.

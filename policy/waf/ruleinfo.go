@@ -21,6 +21,7 @@ func collect(into map[int]ruleInfo) func(types.RuleMetadata) {
 }
 
 // operatorOf finds "@name" in the text of a rule; a pattern without one is @rx.
+// Our twins of Coraza's operators go by the names that people know.
 func operatorOf(raw string) string {
 	_, rest, ok := strings.Cut(raw, `"`)
 	if !ok {
@@ -30,11 +31,12 @@ func operatorOf(raw string) string {
 	if !strings.HasPrefix(rest, "@") {
 		return "rx"
 	}
-	end := strings.IndexAny(rest, " \"")
-	if end < 0 {
-		return rest[1:]
+	name, _, _ := strings.Cut(rest[1:], `"`)
+	name, _, _ = strings.Cut(name, " ")
+	if twin, ok := strings.CutPrefix(name, "merlon"); ok {
+		return strings.ToLower(twin[:1]) + twin[1:]
 	}
-	return rest[1:end]
+	return name
 }
 
 // messageOf finds the message in the text of a rule. Macros are not expanded:

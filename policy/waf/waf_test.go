@@ -111,7 +111,7 @@ func TestAttacksAreFoundWhereTheyStand(t *testing.T) {
 				t.Errorf("no finding of %d at %s %s:\n%s", tt.rule, tt.place, tt.path, list(res.Findings))
 			}
 			for _, f := range res.Findings {
-				if f.Message == "" || f.Operator == "" || f.Severity == "" || f.Score == 0 || strings.Contains(f.Message, "%{") {
+				if f.Message == "" || f.Operator == "" || strings.HasPrefix(f.Operator, "merlon") || f.Severity == "" || f.Score == 0 || strings.Contains(f.Message, "%{") {
 					t.Errorf("incomplete finding %+v", f)
 				}
 			}

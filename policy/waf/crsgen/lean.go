@@ -9,8 +9,8 @@ import (
 // Lean rewrites rules for the extension. What a rule matches stays as it is;
 // what only costs goes: log texts with macros, which the engine expands for
 // every rule it evaluates, matching or not; scores by attack class, which
-// nothing reads; tags by which nothing selects. The operators with patterns are
-// renamed to those that compile a pattern when it is first needed.
+// nothing reads; tags by which nothing selects. Operators are
+// renamed to those of package waf that do the same for less.
 func Lean(conf string) (string, error) {
 	var b strings.Builder
 	for line := range strings.Lines(conf) {
@@ -35,8 +35,8 @@ func Lean(conf string) (string, error) {
 	return b.String(), nil
 }
 
-// lazy are the operators that have a lazy twin in package waf.
-var lazy = map[string]string{"rx": "merlonRx", "pm": "merlonPm", "pmFromFile": "merlonPmFromFile"}
+// twins are the operators that have a cheaper twin in package waf.
+var twins = map[string]string{"rx": "merlonRx", "pm": "merlonPm", "pmFromFile": "merlonPmFromFile", "detectSQLi": "merlonDetectSQLi"}
 
 func leanRule(line string) (string, error) {
 	args, err := quoted(line)
@@ -66,8 +66,8 @@ func renamed(operator string) string {
 		return neg + "@merlonRx " + bare
 	}
 	name, arg, _ := strings.Cut(bare[1:], " ")
-	if twin, ok := lazy[name]; ok {
-		return neg + "@" + twin + " " + arg
+	if twin, ok := twins[name]; ok {
+		return strings.TrimRight(neg+"@"+twin+" "+arg, " ")
 	}
 	return operator
 }

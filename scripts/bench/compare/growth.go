@@ -31,7 +31,7 @@ func growth(o *options, engines []peer.Engine, res *result.Results) error {
 		}
 	}
 	for _, s := range sample.Shapes() {
-		for _, size := range []int{1 << 10, 16 << 10, 64 << 10} {
+		for _, size := range []int{1 << 10, 16 << 10, 64 << 10, 256 << 10} {
 			evs := []*sample.Event{sample.PostText(1, s.Text(size))} // a text of one shape is always the same
 			stock := size == 1<<10 || size == 64<<10 && !o.quick
 			if err := point(o, engines, &res.Adversarial, s.Name, evs, size, "byte", stock); err != nil {

@@ -147,8 +147,8 @@ func TestEventsAreWhatTheySay(t *testing.T) {
 
 func TestShapes(t *testing.T) {
 	shapes := sample.Shapes()
-	if len(shapes) != 19 {
-		t.Errorf("%d shapes, want 19", len(shapes))
+	if len(shapes) != 33 {
+		t.Errorf("%d shapes, want 33", len(shapes))
 	}
 	for _, s := range shapes {
 		text := s.Text(64 << 10)
