@@ -84,11 +84,18 @@ func mode(m config.Mode) verdict.Mode {
 // NewEngine compiles the rules of a configuration. Without the screen every
 // event goes to Coraza: slower by a factor of a hundred, with equal verdicts.
 func NewEngine(cfg config.Config, threshold int, screen bool) (*waf.Engine, error) {
+	o := EngineOptions(cfg, threshold)
+	o.NoScreen = !screen
+	return waf.New(o)
+}
+
+// EngineOptions are what a configuration says of the rules.
+func EngineOptions(cfg config.Config, threshold int) waf.Options {
 	set := rules.Default
 	if cfg.Rules == config.RulesCRSOnly {
 		set = rules.CRSOnly
 	}
-	return waf.New(waf.Options{Rules: rules.Options{Set: set, Paranoia: cfg.Paranoia, Threshold: threshold}, NoScreen: !screen})
+	return waf.Options{Rules: rules.Options{Set: set, Paranoia: cfg.Paranoia, Threshold: threshold}}
 }
 
 // NewGuard makes the guard of a configuration with an engine and a reporter.

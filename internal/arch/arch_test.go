@@ -33,6 +33,7 @@ var allowed = map[string][]string{
 	"internal/lambdaapi":          {},
 	"internal/quarantine":         {"internal/event", "internal/verdict"},
 	"internal/quarantine/extract": {"internal/quarantine"},
+	"internal/regression":         {},
 	"internal/report":             {"internal/verdict"},
 	"internal/traffic":            {"internal/emulator"},
 	"internal/verdict":            {},

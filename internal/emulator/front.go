@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -45,12 +46,21 @@ type Front struct {
 	MultiValue bool
 	// Stage of an HTTP or REST API; default "$default" and "prod".
 	Stage string
+	// Open serves under every name, as a front with a domain of its owner's
+	// does: whatever Host the client sends reaches the function. Without it the
+	// front has a name of its own and answers only this machine.
+	Open bool
 }
 
 // URLHandler serves the function as the front would: HTTP in, event, invoke,
 // the function's reply decoded, HTTP out. Requests from web pages of other
-// sites are refused.
-func (l *Lambda) URLHandler(front Front) http.Handler { return l.refuseForeign(l.front(front)) }
+// sites are refused, unless the front is open.
+func (l *Lambda) URLHandler(front Front) http.Handler {
+	if front.Open {
+		return l.front(front)
+	}
+	return l.refuseForeign(l.front(front))
+}
 
 func (l *Lambda) front(front Front) *frontHandler {
 	f := &frontHandler{lambda: l, Front: front, domain: domainOf(front.Kind, l.opts.Region)}
@@ -194,7 +204,12 @@ func (f *frontHandler) event(a *arrival) any {
 func (f *frontHandler) header(a *arrival) http.Header {
 	h := a.Header.Clone()
 	dropHopByHop(h)
-	h.Set("Host", f.domain.name)
+	if connection := a.Header["Connection"]; connection != nil && f.Kind == ALB {
+		h["Connection"] = slices.Clone(connection) // alone passes it on (aws-lambda-go, events/testdata)
+	}
+	if host := f.host(a); host != "" { // HTTP/1.0 has none
+		h.Set("Host", host)
+	}
 	root, _, _ := strings.Cut(a.trace, ";")
 	h.Set("X-Amzn-Trace-Id", root)
 	forwarded := append(h.Values("X-Forwarded-For"), a.sourceIP)
@@ -207,8 +222,16 @@ func (f *frontHandler) header(a *arrival) http.Header {
 	return h
 }
 
+// host is the name the client reached the front under.
+func (f *frontHandler) host(a *arrival) string {
+	if f.Open {
+		return a.Host
+	}
+	return f.domain.name
+}
+
 // dropHopByHop removes what belongs to one connection (RFC 9110, section
-// 7.6.1). No front passes these on, in either direction.
+// 7.6.1).
 func dropHopByHop(h http.Header) {
 	for _, name := range []string{"Connection", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade"} {
 		h.Del(name)

@@ -78,6 +78,7 @@ var sample = http.Header{
 	"X-Twice":      {"a", "b"},
 	"Content-Type": {"application/json"},
 	"User-Agent":   {"test/1"},
+	"Connection":   {"keep-alive"},
 }
 
 const sampleTarget = "/files/J%C3%BCrgen%20M?tag=a&tag=b%20c&empty=&q=1%2B1+2"
@@ -97,7 +98,7 @@ func TestFunctionURLEvent(t *testing.T) {
 		t.Errorf("queryStringParameters = %q, want %q", e.QueryStringParameters, want)
 	}
 	for name, want := range map[string]string{"x-twice": "a,b", "cookie": "sid=1; lang=de", "content-type": "application/json",
-		"content-length": "7", "x-forwarded-for": "127.0.0.1", "x-forwarded-proto": "https", "host": e.RequestContext.DomainName} {
+		"content-length": "7", "connection": "", "x-forwarded-for": "127.0.0.1", "x-forwarded-proto": "https", "host": e.RequestContext.DomainName} {
 		if e.Headers[name] != want {
 			t.Errorf("header %s = %q, want %q", name, e.Headers[name], want)
 		}
@@ -167,6 +168,9 @@ func TestALBEvent(t *testing.T) {
 	if e.Path != "/files/J%C3%BCrgen%20M" || e.QueryStringParameters["tag"] != "b%20c" || e.QueryStringParameters["q"] != "1%2B1+2" {
 		t.Errorf("path %q, query %q: want both encoded, the last value", e.Path, e.QueryStringParameters)
 	}
+	if e.Headers["connection"] != "keep-alive" {
+		t.Errorf("headers = %q: want Connection, which only a load balancer passes on", e.Headers)
+	}
 	if e.Headers["x-twice"] != "b" || e.MultiValueHeaders != nil || !strings.Contains(raw, `"body":""`) {
 		t.Errorf("single-value event = %s", raw)
 	}
@@ -178,6 +182,39 @@ func TestALBEvent(t *testing.T) {
 	}
 	if want := []string{"a", "b"}; !reflect.DeepEqual(e.MultiValueHeaders["x-twice"], want) || e.Headers != nil || e.QueryStringParameters != nil {
 		t.Errorf("multi-value event = %s", raw)
+	}
+}
+
+// TestOpenFront checks that the client's Host reaches the function, and that
+// nobody is turned away for it.
+func TestOpenFront(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []emulator.FrontKind{emulator.FunctionURL, emulator.HTTPAPI, emulator.RESTAPI, emulator.ALB} {
+		l, c := external(t, emulator.Options{})
+		status := make(chan int, 1)
+		go func() {
+			req := httptest.NewRequestWithContext(t.Context(), "GET", "http://shop.example/", nil)
+			req.Header.Set("Origin", "https://elsewhere.example")
+			w := httptest.NewRecorder()
+			l.URLHandler(emulator.Front{Kind: kind, Open: true}).ServeHTTP(w, req)
+			status <- w.Code
+		}()
+		next := c.next()
+		var e struct{ Headers map[string]string }
+		if err := json.Unmarshal([]byte(next.body), &e); err != nil {
+			t.Fatal(err)
+		}
+		host := e.Headers["host"]
+		if kind == emulator.RESTAPI {
+			host = e.Headers["Host"]
+		}
+		if host != "shop.example" {
+			t.Errorf("%s: headers = %q, want the client's Host", kind, e.Headers)
+		}
+		c.post("/invocation/"+next.header.Get("Lambda-Runtime-Aws-Request-Id")+"/response", okReply)
+		if got := <-status; got != 200 {
+			t.Errorf("%s: status %d, want 200", kind, got)
+		}
 	}
 }
 

@@ -70,7 +70,7 @@ func (f *frontHandler) httpEvent(a *arrival) any {
 		RequestContext: httpRequestContext{
 			AccountID:    account,
 			APIID:        f.domain.prefix,
-			DomainName:   f.domain.name,
+			DomainName:   f.host(a),
 			DomainPrefix: f.domain.prefix,
 			HTTP: httpRequest{
 				Method:    a.Method,

@@ -79,7 +79,7 @@ func (f *frontHandler) restEvent(a *arrival) any {
 			RequestTimeEpoch:  a.at.UnixMilli(),
 			RequestID:         a.id,
 			Identity:          restIdentity{SourceIP: a.sourceIP},
-			DomainName:        f.domain.name,
+			DomainName:        f.host(a),
 			APIID:             f.domain.prefix,
 		},
 	}

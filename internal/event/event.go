@@ -43,6 +43,7 @@ type Event struct {
 type HTTP struct {
 	Method    string
 	Target    string // path and query as a request line would carry them
+	Rest      string // of the query, the parameters that Target leaves out
 	Protocol  string // "HTTP/1.1" where the event does not say
 	Route     string // route key or resource template; empty if the event has none
 	Path      string // see CanonicalPath; the caller's text

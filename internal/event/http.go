@@ -252,9 +252,11 @@ func (d *decoder) target(r *request) {
 	}
 	d.ev.HTTP.Path = CanonicalPath(path)
 	d.ev.HTTP.Target = escapeTarget(path, true)
-	if shown := d.queryLeaves(r, raw); shown != "" {
+	shown := d.queryLeaves(r, raw)
+	if shown != "" {
 		d.ev.HTTP.Target += "?" + escapeTarget(shown, false)
 	}
+	d.ev.HTTP.Rest = escapeTarget(raw[len(shown):], false)
 }
 
 // maxTargetPairs bounds the parameters in HTTP.Target; the leaves of those after
@@ -439,14 +441,20 @@ func (d *decoder) credential(value string, l *Leaf) {
 }
 
 // cookieArray turns the cookies of payload format 2.0 back into the header they
-// came from.
+// came from. A function URL sends that header as well, and twice the same would
+// score twice.
 func (d *decoder) cookieArray(r *request) {
 	values := make([]string, len(r.cookies))
 	for i, c := range r.cookies {
 		values[i] = c.value
-		d.cookieLeaves(r.doc, c)
 	}
 	line := strings.Join(values, "; ")
+	if slices.ContainsFunc(r.headers, func(h pair) bool { return strings.EqualFold(h.name, "cookie") && h.value == line }) {
+		return
+	}
+	for _, c := range r.cookies {
+		d.cookieLeaves(r.doc, c)
+	}
 	d.ev.HTTP.Headers = append(d.ev.HTTP.Headers, Header{"Cookie", line})
 	d.add(Leaf{Name: "cookie", Value: line, Place: verdict.PlaceHeader, Record: -1, doc: r.doc,
 		node: d.ev.docs[r.doc].nodes[r.cookies[0].node].parent})

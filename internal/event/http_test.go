@@ -327,6 +327,50 @@ func TestContentEncodingIsDroppedOnceUndone(t *testing.T) {
 		"header headers.content-encoding content-encoding=compress")
 }
 
+// TestCookiesCountOnce covers function URLs, which send cookies as an array and
+// as the header: what scores twice is refused for half of what refuses it.
+func TestCookiesCountOnce(t *testing.T) {
+	t.Parallel()
+	request := func(header string) *event.Event {
+		return decode(`{"version":"2.0","rawPath":"/","headers":{"cookie":"` + header + `"},"cookies":["a=1","b=2"],"requestContext":{"http":{"method":"GET"}}}`)
+	}
+	for _, c := range []struct {
+		header string
+		want   int
+	}{{"a=1; b=2", 1}, {"a=1; b=3", 2}} {
+		n := 0
+		for _, h := range request(c.header).HTTP.Headers {
+			if strings.EqualFold(h.Name, "cookie") {
+				n++
+			}
+		}
+		if n != c.want {
+			t.Errorf("header %q beside the array a=1, b=2: %d Cookie headers, want %d", c.header, n, c.want)
+		}
+	}
+	wantLeaves(t, request("a=1; b=3"), "cookie headers.cookie.b b=3", "cookie cookies[1].b b=2")
+}
+
+func TestTargetAndRestAreTheWholeQuery(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{0, 1, 200, 201, 1000} {
+		query := strings.TrimSuffix(strings.Repeat("a=%20b&", n), "&")
+		raw, err := json.Marshal(map[string]any{"version": "2.0", "rawPath": "/p", "rawQueryString": query,
+			"requestContext": map[string]any{"http": map[string]string{"method": "GET"}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := "/p"
+		if n > 0 {
+			want += "?" + query
+		}
+		h := decode(string(raw)).HTTP
+		if h.Target+h.Rest != want || strings.Count(h.Target, "=") > 200 {
+			t.Errorf("%d parameters: target of %d and rest of %d bytes are not the %d bytes sent", n, len(h.Target), len(h.Rest), len(want))
+		}
+	}
+}
+
 func TestEchoesOfTheFrontEndAreNoArguments(t *testing.T) {
 	t.Parallel()
 	ev := decode(`{"rawPath":"/x","headers":{"user-agent":"curl/8 (x; y)","host":"h.example"},"requestContext":{"domainName":"h.example",

@@ -48,6 +48,9 @@ type Options struct {
 	Set       Set
 	Paranoia  int // 1 to 4
 	Threshold int
+	// Setup is SecLang that goes before the rules of CRSOnly, as a changed
+	// crs-setup.conf would. The regression tests ask for smaller limits.
+	Setup string
 	// Plain takes CRS's rules as they are written instead of the reduced form,
 	// with the same set-up: to compare the two.
 	Plain bool
@@ -73,7 +76,7 @@ func Compose(fsys fs.FS, o Options) string {
 	if o.Set == CRSOnly {
 		add("crs/coraza.conf")
 		add("crs/crs-setup.conf")
-		b.WriteString(setup(o))
+		b.WriteString(setup(o) + o.Setup)
 		add("crs/request.conf")
 		add("crs/response.conf")
 		return b.String()

@@ -16,6 +16,7 @@ import (
 
 	"github.com/corazawaf/coraza/v3"
 	"github.com/corazawaf/coraza/v3/experimental"
+	"github.com/corazawaf/coraza/v3/types"
 
 	"github.com/merlon-security/merlon/internal/event"
 	"github.com/merlon-security/merlon/internal/verdict"
@@ -28,6 +29,10 @@ type Options struct {
 	Rules rules.Options
 	// NoScreen sends every event to Coraza, for comparison.
 	NoScreen bool
+	// Log gets the lines that Coraza writes about matched rules to a web server's
+	// error log, which is where the Core Rule Set's own tests look for them. They
+	// hold what matched; nothing that ships sets this.
+	Log func(line string)
 }
 
 // Engine inspects events. It is immutable but for pools, and safe for
@@ -69,6 +74,9 @@ func (e *Engine) Warm() error {
 		register()
 		info := map[int]ruleInfo{}
 		cfg := coraza.NewWAFConfig().WithRootFS(rules.Data()).WithDirectives(rules.SecLang(e.opts.Rules))
+		if e.opts.Log != nil {
+			cfg = cfg.WithErrorCallback(func(m types.MatchedRule) { e.opts.Log(m.ErrorLog()) })
+		}
 		e.waf, e.fault = coraza.NewWAF(experimental.WAFConfigWithRuleObserver(cfg, collect(info)))
 		if e.fault != nil {
 			e.fault = fmt.Errorf("compile rules: %w", e.fault)

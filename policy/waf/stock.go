@@ -21,7 +21,7 @@ func (e *Engine) inspectStock(ctx context.Context, ev *event.Event) (res verdict
 	tx := e.open()
 	defer e.finish(tx, &err)
 	tx.ProcessConnection(ev.Caller.IP, 0, "", 0)
-	tx.ProcessURI(ev.HTTP.Target, ev.HTTP.Method, ev.HTTP.Protocol)
+	tx.ProcessURI(ev.HTTP.Target+ev.HTTP.Rest, ev.HTTP.Method, ev.HTTP.Protocol)
 	for _, h := range ev.HTTP.Headers {
 		tx.AddRequestHeader(h.Name, h.Value)
 	}
@@ -32,6 +32,7 @@ func (e *Engine) inspectStock(ctx context.Context, ev *event.Event) (res verdict
 	if _, err := tx.ProcessRequestBody(); err != nil {
 		return res, fmt.Errorf("evaluate rules: %w", err)
 	}
+	tx.ProcessLogging() // the phase of the rules that report
 	m := matches{rules: tx.MatchedRules()}
 	if m.score, err = score(tx); err != nil {
 		return res, err

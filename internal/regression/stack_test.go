@@ -1,0 +1,207 @@
+package regression_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/merlon-security/merlon/internal/agent"
+	"github.com/merlon-security/merlon/internal/config"
+	"github.com/merlon-security/merlon/internal/emulator"
+	"github.com/merlon-security/merlon/internal/verdict"
+	"github.com/merlon-security/merlon/policy/waf"
+	"github.com/merlon-security/merlon/proxy"
+)
+
+// stack is a function behind the relay, with a guard made from variables as the
+// extension makes it.
+type stack struct {
+	lambda  *emulator.Lambda
+	relay   *proxy.Relay
+	logged  *os.File // the web server's error log that go-ftw reads
+	records *records
+}
+
+// settings are what the tests expect to be set and the rule set leaves open:
+// limits, and that the rules of the last phase are logged.
+const settings = `SecDefaultAction "phase:5,log,auditlog,pass"
+SecAction "id:9000100,phase:1,pass,t:none,nolog,setvar:tx.crs_validate_utf8_encoding=1,` +
+	`setvar:tx.arg_name_length=100,setvar:tx.arg_length=400,setvar:tx.total_arg_length=64000,` +
+	`setvar:tx.max_num_args=255,setvar:tx.max_file_size=64100,setvar:tx.combined_file_sizes=65535"` + "\n"
+
+func newStack(t *testing.T, environ ...string) *stack {
+	t.Helper()
+	cfg, faults := config.Parse(environ)
+	if err := faults.Err(); err != nil {
+		t.Fatal(err)
+	}
+	p, err := agent.LoadPolicy(&cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &stack{records: new(records)}
+	if s.logged, err = os.Create(filepath.Join(t.TempDir(), "error.log")); err != nil {
+		t.Fatal(err)
+	}
+	opts := agent.EngineOptions(cfg, p.Threshold)
+	opts.Rules.Setup = settings
+	opts.Log = s.log
+	engine, err := waf.New(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	function := emulator.Function{Name: "albedo", Timeout: time.Minute}
+	if s.lambda, err = emulator.Start(t.Context(), emulator.Options{External: true, Function: function}); err != nil {
+		t.Fatal(err)
+	}
+	g := agent.NewGuard(cfg, p, engine, s.records)
+	if s.relay, err = proxy.New(proxy.Options{Upstream: s.lambda.RuntimeAPI(), Inspector: g}); err != nil {
+		t.Fatal(err)
+	}
+	s.serve(t)
+	return s
+}
+
+// serve runs relay and function until the test is over.
+func (s *stack) serve(t *testing.T) {
+	t.Helper()
+	if err := s.relay.Listen("127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	var running sync.WaitGroup
+	running.Go(func() {
+		if err := s.relay.Serve(); err != nil {
+			t.Error(err)
+		}
+	})
+	polling, stop := context.WithCancel(context.Background()) // past the test's own, which ends before Cleanup
+	running.Go(func() {
+		if err := serveFunction(polling, s.relay.Addr()); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(func() {
+		closing, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		stop()
+		if err := s.relay.Shutdown(closing); err != nil {
+			t.Error(err)
+		}
+		if err := s.lambda.Close(closing); err != nil {
+			t.Error(err)
+		}
+		running.Wait()
+		s.logged.Close()
+	})
+}
+
+func (s *stack) log(line string) { fmt.Fprintln(s.logged, line) }
+
+// serveFunction is a runtime whose handler answers as albedo does, the backend
+// that the rule set is tested with: 200 to everything.
+func serveFunction(ctx context.Context, api string) error {
+	base := "http://" + api + "/2018-06-01/runtime/invocation/"
+	for {
+		id, err := next(ctx, base)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		resp, err := http.Post(base+id+"/response", "application/json", bytes.NewReader([]byte(`{"statusCode":200,"body":"ok"}`)))
+		if err != nil {
+			return err
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusAccepted {
+			return fmt.Errorf("response of %s: %s", id, resp.Status)
+		}
+	}
+}
+
+func next(ctx context.Context, base string) (id string, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"next", nil)
+	if err != nil {
+		return "", err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+		return "", err
+	}
+	if resp.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("next: %s", resp.Status)
+	}
+	return resp.Header.Get("Lambda-Runtime-Aws-Request-Id"), nil
+}
+
+// front serves the function over HTTP and returns where.
+func (s *stack) front(t *testing.T, f emulator.Front) (host string, port int) {
+	t.Helper()
+	f.Open = true // the tests send all sorts of Host
+	srv := httptest.NewServer(s.marked(s.lambda.URLHandler(f)))
+	t.Cleanup(srv.Close)
+	u, err := url.Parse(srv.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if port, err = strconv.Atoi(u.Port()); err != nil {
+		t.Fatal(err)
+	}
+	return u.Hostname(), port
+}
+
+// marker is the header of the requests with which go-ftw marks in the log where
+// a test begins and ends.
+const marker = "X-CRS-Test"
+
+// marked answers these requests itself: they are no part of any test.
+func (s *stack) marked(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if id := r.Header.Get(marker); id != "" {
+			s.log(marker + " " + id)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// records takes verdicts, and keeps what they say of faults of ours: a test that
+// passes because of one, or in spite of it, shows nothing.
+type records struct {
+	mu  sync.Mutex
+	err error
+}
+
+// Add implements guard.Reporter.
+func (r *records) Add(v verdict.Record) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if v.Error != "" {
+		r.err = errors.Join(r.err, errors.New(v.Error))
+	}
+}
+
+// Idle implements guard.Reporter.
+func (*records) Idle(context.Context, time.Time) {}
+
+func (r *records) faults() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.err
+}
