@@ -97,8 +97,8 @@ func TestBenignTrafficPasses(t *testing.T) {
 		total += n
 	}
 	t.Logf("%d vectors of %d families, %d events by %d carriers, %d refused", len(vectors), len(families), total, len(events), len(refused))
-	if len(vectors) < 365 || len(families) < 8 || total < 1200 {
-		t.Errorf("%d vectors of %d families in %d events, want at least 365 of 8 in 1200", len(vectors), len(families), total)
+	if len(vectors) < 720 || len(families) < 17 || total < 3000 {
+		t.Errorf("%d vectors of %d families in %d events, want at least 720 of 17 in 3000", len(vectors), len(families), total)
 	}
 	for _, c := range traffic.Carriers() {
 		if events[c] == 0 {
