@@ -42,7 +42,8 @@ type Reply struct {
 // Refusable reports whether an event can be refused as a whole without losing
 // data, stalling its source or hanging a deployment. Batches are not among them:
 // failing a batch for one bad record would take the good ones with it. An event
-// with the marks of several sources is: no service sent it.
+// with the marks of several sources is: no service sent it. Nor does CloudFront
+// send any to a function with a layer, which Lambda@Edge does not have.
 func Refusable(ev *event.Event) bool {
 	if ev.Mixed {
 		return true
@@ -52,7 +53,7 @@ func Refusable(ev *event.Event) bool {
 		return !exempt(ev)
 	case event.SNS, event.S3, event.SES, event.CodeCommit:
 		return ev.Records <= 1
-	case event.SQS, event.Kinesis, event.DynamoDB, event.Kafka, event.MQ, event.DocumentDB, event.Pipes, event.Firehose, event.CloudFront:
+	case event.SQS, event.Kinesis, event.DynamoDB, event.Kafka, event.MQ, event.DocumentDB, event.Pipes, event.Firehose:
 		return false
 	}
 	return !exemptByShape(ev)

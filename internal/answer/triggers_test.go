@@ -44,7 +44,7 @@ var wholeSamples = []struct {
 	{event.Config, "AWS Config", `{"configRuleArn":"arn:x","invokingEvent":"{}"}`},
 	{event.SecretsManager, "Secrets Manager rotation", `{"SecretId":"arn:x","ClientRequestToken":"t","Step":"createSecret"}`},
 	{event.CWLogs, "CloudWatch Logs", `{"awslogs":{"data":"x"}}`},
-	{event.CloudFront, "CloudFront (Lambda@Edge has no layers)", `{"Records":[{"cf":{"config":{}}}]}`},
+	{event.CloudFront, "the shape of CloudFront (Lambda@Edge has no layers: a direct invoke)", `{"Records":[{"cf":{"config":{}}}]}`},
 	{event.EventBridge, "EventBridge schedule", `{"version":"0","id":"e","detail-type":"Scheduled Event","source":"aws.events","account":"1","time":"t","region":"r","resources":[],"detail":{}}`},
 }
 

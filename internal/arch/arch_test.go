@@ -27,6 +27,7 @@ var allowed = map[string][]string{
 	"internal/doctor":             {"internal/config", "layer/bundle", "policy"},
 	"internal/emulator":           {},
 	"internal/event":              {"internal/verdict"},
+	"internal/event/eventtest":    {"internal/verdict"},
 	"internal/guard":              {"internal/answer", "internal/event", "internal/verdict", "policy", "proxy"},
 	"internal/hello":              {},
 	"internal/hello/server":       {"internal/hello"},

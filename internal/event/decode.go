@@ -17,6 +17,7 @@ type decoder struct {
 	layers  int // encodings that are open, documents apart
 	lined   int // lines of JSON Lines so far
 
+	taken     []int32   // nodes of the event's own document that are leaves already, ascending
 	records   []int32   // nodes of the batch records, ascending
 	recordDoc int32     // their document
 	inflater  *inflater // see opener
@@ -54,6 +55,7 @@ func Decode(raw []byte, ctxHeaders map[string][]string, lim Limits) *Event {
 		d.http(root.doc)
 	} else {
 		d.batch(root.doc, root.ok && text == doc.src && len(text) == len(raw))
+		d.resolver(root.doc)
 		d.plain(root.doc)
 	}
 	d.caller(root.doc)
@@ -191,6 +193,11 @@ func (d *decoder) walk(doc, n int32, place verdict.Place, record int32) {
 			d.limit("time")
 			d.ev.Skipped += int(dc.nodes[n].end - dc.nodes[c].start)
 			return
+		}
+		if len(d.taken) > 0 && doc == d.recordDoc && c == d.taken[0] {
+			d.taken = d.taken[1:]
+			c = dc.nodes[c].last
+			continue
 		}
 		record := records.of(dc, c)
 		switch dc.nodes[c].kind {

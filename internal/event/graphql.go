@@ -37,6 +37,13 @@ func (d *decoder) graphql(val string, at leafAt) bool {
 	return true
 }
 
+// holdsGraphQL reports whether a GraphQL document may stand under this name: in
+// the body of a request, or where AppSync repeats it for authorizers and
+// resolvers.
+func holdsGraphQL(name string) bool {
+	return name == "query" || name == "queryString" || name == "selectionSetGraphQL"
+}
+
 // opensGraphQL looks at the first word.
 func opensGraphQL(s string) bool {
 	s = strings.TrimLeft(s, " \t\r\n,\ufeff")

@@ -396,9 +396,19 @@ func escapeTarget(s string, path bool) string {
 }
 
 // maxHeaders bounds the headers that are fed as headers; further ones are
-// arguments, and so are headers without a name, which a rules engine ignores. No
-// front end lets through as many.
+// arguments, and so are headers without a proper name, which a rules engine
+// ignores or does not look at. No front end lets through either.
 const maxHeaders = 200
+
+// isFieldName reports whether s can be the name of a header (RFC 9110, token).
+func isFieldName(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if !alnum(s[i]) && strings.IndexByte("!#$%&'*+-.^_`|~", s[i]) < 0 {
+			return false
+		}
+	}
+	return s != ""
+}
 
 // headerLeaves makes leaves of headers and cookies. Content-Encoding is left
 // out where the body is inspected decoded, because the header would only count
@@ -410,7 +420,7 @@ func (d *decoder) headerLeaves(r *request) {
 			continue
 		}
 		l := Leaf{Name: h.name, Value: h.value, Place: verdict.PlaceHeader, Record: -1, doc: r.doc, node: h.node}
-		if i >= maxHeaders || h.name == "" {
+		if i >= maxHeaders || !isFieldName(h.name) {
 			l.Place = verdict.PlaceArgument
 		}
 		d.add(l)

@@ -395,3 +395,42 @@ func TestCallerIsAnAddressOrNothing(t *testing.T) {
 		t.Errorf("caller = %+v, want no text that is no address", c)
 	}
 }
+
+// A resolver's client headers are headers, not arguments, and an AppSync event
+// knows its route.
+func TestResolversHaveTheHeadersOfTheirRequest(t *testing.T) {
+	t.Parallel()
+	const request = `"request":{"headers":{"accept-encoding":"gzip, deflate, br","cookie":"a=b%20c","x-note":"hello"},"domainName":null}`
+	for name, tt := range map[string]struct{ raw, route string }{
+		"one":    {`{"arguments":{"id":"7"},"info":{"parentTypeName":"Query","fieldName":"getNote"},` + request + `}`, "Query.getNote"},
+		"batch":  {`[{"arguments":{"id":"7"},"info":{"parentTypeName":"Query","fieldName":"getNote"},` + request + `},{"arguments":{"id":"8"},"info":{},` + request + `}]`, "Query.getNote"},
+		"events": {`{"info":{"channel":{"path":"/a"},"operation":"PUBLISH"},"events":[{"id":"1","payload":{"id":"7"}}],` + request + `}`, ""},
+	} {
+		ev := decode(tt.raw)
+		at := map[string]string{"batch": "[0]."}[name] + "request.headers."
+		wantLeaves(t, ev, "header "+at+"accept-encoding accept-encoding=gzip, deflate, br", "header "+at+"x-note x-note=hello", "cookie "+at+"cookie.a a=b%20c")
+		if ev.HTTP == nil || ev.HTTP.Route != tt.route || len(ev.HTTP.Headers) != 3 {
+			t.Errorf("%s: HTTP view %+v", name, ev.HTTP)
+		}
+		for _, l := range leaves(ev) {
+			if strings.HasPrefix(l, "argument "+at+"x-note") {
+				t.Errorf("%s: a header is an argument: %s", name, l)
+			}
+		}
+	}
+	// What is no header there is an argument, as it is anywhere.
+	ev := decode(`{"arguments":{},"info":{"fieldName":"f"},"request":{"headers":{"a":{"b":"<script>"},"c":"d"}}}`)
+	wantLeaves(t, ev, "argument request.headers.a.b b=<script>", "argument request.headers.c c=d")
+	ev = decode(`{"httpMethod":"GET","path":"/","requestContext":{},"headers":{"x y":"a","<b>":"b","x-y":"c"}}`)
+	wantLeaves(t, ev, `argument headers["x y"] x y=a`, `argument headers["<b>"] <b>=b`, "header headers.x-y x-y=c")
+}
+
+// AppSync repeats the document for its authorizers and resolvers.
+func TestGraphQLIsOpenedWhereAppSyncPutsIt(t *testing.T) {
+	t.Parallel()
+	const query = `query Get($text: String!) { note(text: $text, title: \"it's\") { id } }`
+	ev := decode(`{"authorizationToken":"t","requestContext":{"apiId":"a","queryString":"` + query + `"}}`)
+	wantLeaves(t, ev, "argument requestContext.queryString queryString=query,Get,text,String,note,text,text,title,id", "argument requestContext.queryString.title title=it's")
+	ev = decode(`{"arguments":{},"info":{"fieldName":"f","selectionSetGraphQL":"{\n  id\n}"}}`)
+	wantLeaves(t, ev, "argument info.selectionSetGraphQL selectionSetGraphQL=id")
+}

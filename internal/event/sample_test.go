@@ -2,32 +2,14 @@ package event_test
 
 import (
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/merlon-security/merlon/internal/event"
+	"github.com/merlon-security/merlon/internal/event/eventtest"
 )
 
-// ownSamples are the events of testdata/events by name: one at least for each
-// source, in the shape that the service's documentation shows.
-func ownSamples(t testing.TB) map[string][]byte {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join("..", "..", "testdata", "events", "*.json"))
-	if err != nil || len(files) < 77 {
-		t.Fatalf("%d events in testdata/events (%v), want at least 77", len(files), err)
-	}
-	out := map[string][]byte{}
-	for _, f := range files {
-		data, err := os.ReadFile(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		out[strings.TrimSuffix(filepath.Base(f), ".json")] = data
-	}
-	return out
-}
+func ownSamples(t testing.TB) map[string][]byte { return eventtest.Samples(t, "../..") }
 
 // sourceOf reads the source off a sample's name, <source>[-variant].
 func sourceOf(name string) (source event.Source) {

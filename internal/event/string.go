@@ -9,7 +9,7 @@ func (d *decoder) text(val string, at leafAt) {
 	if d.nested(val, at) {
 		return
 	}
-	if at.name == "query" && d.graphql(val, at) {
+	if holdsGraphQL(at.name) && d.graphql(val, at) {
 		return
 	}
 	d.addText(val, at)
