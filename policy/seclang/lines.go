@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
 )
 
 // maxLine is the longest physical line Coraza's scanner reads; it stops
@@ -12,10 +13,25 @@ const maxLine = 64*1024 - 1
 
 // directive is one logical line: continuations joined, comments and blank lines gone.
 type directive struct {
-	file string
-	line int // of its first physical line
-	name string
-	rest string
+	file  string
+	line  int // of its first physical line
+	name  string
+	rest  string
+	lines []physical
+}
+
+// physical is where a physical line begins in the logical one.
+type physical struct{ offset, line, column int }
+
+// at finds the physical place of a byte of "name rest".
+func (d *directive) at(offset int) (line, column int) {
+	p := d.lines[0]
+	for _, q := range d.lines[1:] {
+		if q.offset <= offset {
+			p = q
+		}
+	}
+	return p.line, p.column + offset - p.offset
 }
 
 // errorf names the place of a fault.
@@ -29,6 +45,7 @@ func split(src Source) ([]directive, error) {
 		out   []directive
 		buf   strings.Builder
 		first int
+		lines []physical
 	)
 	text := src.Text
 	for n := 1; text != ""; n++ {
@@ -37,6 +54,7 @@ func split(src Source) ([]directive, error) {
 		if len(line) > maxLine {
 			return nil, fmt.Errorf("%s:%d: line of %d bytes: want at most %d, split it with a backslash", src.Name, n, len(line), maxLine)
 		}
+		indent := len(line) - len(strings.TrimLeftFunc(line, unicode.IsSpace))
 		line = strings.TrimSpace(line)
 		if line == "" || line[0] == '#' {
 			continue
@@ -45,15 +63,16 @@ func split(src Source) ([]directive, error) {
 			return nil, fmt.Errorf("%s:%d: datasets in backticks are not supported: use @pm or @pmFromFile", src.Name, n)
 		}
 		if buf.Len() == 0 {
-			first = n
+			first, lines = n, nil
 		}
+		lines = append(lines, physical{buf.Len(), n, indent + 1})
 		if head, ok := strings.CutSuffix(line, `\`); ok {
 			buf.WriteString(head)
 			continue
 		}
 		buf.WriteString(line)
 		name, rest, _ := strings.Cut(buf.String(), " ")
-		out = append(out, directive{file: src.Name, line: first, name: name, rest: rest})
+		out = append(out, directive{file: src.Name, line: first, name: name, rest: rest, lines: lines})
 		buf.Reset()
 	}
 	if buf.Len() > 0 {

@@ -1,0 +1,318 @@
+package seclang
+
+import (
+	"net/netip"
+	"regexp"
+	"regexp/syntax"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// link checks what every rule of a chain has: variables, operator,
+// transformations and actions.
+func (v *vetting) link(r *Rule) {
+	if len(r.Variables) > maxTargets {
+		v.bad(v.d.name, "%d variables: want at most %d", len(r.Variables), maxTargets)
+	}
+	for i := range r.Variables {
+		v.variable(&r.Variables[i])
+	}
+	if r.Operator.Name != "" {
+		if i := strings.IndexByte(v.d.rest, '"'); i >= 0 {
+			v.from = len(v.d.name) + 1 + i
+		}
+		v.operator(&r.Operator)
+	}
+	v.from = max(v.from, strings.LastIndex(v.d.name+" "+v.d.rest, `" "`))
+	v.transformations(r.Transformations)
+	for _, a := range r.Actions {
+		v.action(a)
+	}
+	v.label("msg", r.Msg, maxMessage)
+	for _, t := range r.Tags {
+		v.label("tag", t, maxMessage)
+	}
+	if len(r.Tags) > maxTags {
+		v.bad("tag", "%d of them: want at most %d", len(r.Tags), maxTags)
+	}
+	v.label("ver", r.Version, maxMessage)
+	if !slices.Contains(severities, strings.ToLower(r.Severity)) {
+		v.bad("severity", "%s: want CRITICAL, ERROR, WARNING or NOTICE", clip(r.Severity))
+	}
+}
+
+var severities = []string{"", "critical", "error", "warning", "notice", "2", "3", "4", "5"}
+
+// label checks a text that goes into verdicts.
+func (v *vetting) label(name, text string, most int) {
+	switch {
+	case len(text) > most:
+		v.bad(name, "%d bytes: want at most %d", len(text), most)
+	case strings.ContainsAny(text, "'\"\\`"):
+		v.bad(name, "quotes and backslashes are read differently by engines: leave them out")
+	case strings.Contains(text, "%{"):
+		v.bad(name, "would show what a sender wrote: write a constant text; verdicts show a redacted excerpt")
+	}
+}
+
+// variables are the ones that an event fills.
+var variables = map[string]bool{
+	"ARGS": true, "ARGS_NAMES": true, "ARGS_GET": true, "ARGS_GET_NAMES": true, "ARGS_POST": true, "ARGS_POST_NAMES": true,
+	"REQUEST_HEADERS": true, "REQUEST_HEADERS_NAMES": true, "REQUEST_COOKIES": true, "REQUEST_COOKIES_NAMES": true,
+	"REQUEST_METHOD": true, "REQUEST_PROTOCOL": true, "REQUEST_URI": true, "REQUEST_URI_RAW": true, "REQUEST_LINE": true,
+	"REQUEST_FILENAME": true, "REQUEST_BASENAME": true, "QUERY_STRING": true, "REMOTE_ADDR": true,
+	"TX": true, "MATCHED_VAR": true, "MATCHED_VAR_NAME": true, "MATCHED_VARS": true, "MATCHED_VARS_NAMES": true,
+}
+
+// instead says what to use for variables that no event fills.
+var instead = map[string]string{
+	"REQUEST_BODY": "is empty: bodies are decoded, use ARGS_POST", "XML": "is empty: documents are decoded, use ARGS",
+	"JSON": "is empty: documents are decoded, use ARGS", "FILES": "is empty: parts are decoded, use ARGS", "FILES_NAMES": "is empty: parts are decoded, use ARGS_NAMES",
+	"ARGS_PATH": "is empty: use ARGS or REQUEST_FILENAME", "IP": "keeps state between events, which is not allowed",
+	"SESSION": "keeps state between events, which is not allowed", "ENV": "would read the extension's environment, which is not allowed",
+}
+
+func (v *vetting) variable(x *Variable) {
+	if !variables[x.Name] {
+		v.bad(x.Name, "%s", orElse(instead[x.Name], "variable is not allowed: no event fills it"))
+		return
+	}
+	if x.Name == "TX" {
+		switch {
+		case x.Regex || x.Key == "":
+			v.bad("TX", "want one variable by its name, such as TX:score")
+		default:
+			v.own(x.Key)
+		}
+	}
+	v.selector(x.Name, Selector{x.Key, x.Regex})
+	for _, e := range x.Except {
+		v.selector(x.Name, e)
+	}
+}
+
+var (
+	selectorName    = regexp.MustCompile(`^[A-Za-z0-9_.$@\[\]-]{0,100}$`)
+	selectorPattern = regexp.MustCompile("^[^'\"` |]{1,500}$")
+)
+
+// selector checks what picks elements of a collection.
+func (v *vetting) selector(name string, s Selector) {
+	switch {
+	case !s.Regex && !selectorName.MatchString(s.Key):
+		v.bad(name, "%s: want letters, digits and ._$@[]- in a name, or a pattern between slashes", clip(s.Key))
+	case s.Regex && !selectorPattern.MatchString(s.Key):
+		v.bad(name, `%s: want a pattern of 1 to 500 bytes without quotes, spaces and bars: write \x27, \s and [x]`, clip(s.Key))
+	case s.Regex:
+		v.pattern(s.Key)
+	}
+}
+
+var (
+	variableName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
+	plainValue   = regexp.MustCompile(`^[A-Za-z0-9_ .:/-]{0,200}$`)
+	arithmetics  = regexp.MustCompile(`^[+-][0-9]{1,9}$`)
+	oneMacro     = regexp.MustCompile(`(?i)^[A-Za-z0-9_ .:/-]{0,100}%\{(?:MATCHED_VAR|MATCHED_VAR_NAME|TX\.[0-9])\}[A-Za-z0-9_ .:/-]{0,100}$`)
+	argMacro     = regexp.MustCompile(`(?i)%\{(?:TX\.[A-Za-z0-9_.-]{1,64}|MATCHED_VAR|REQUEST_METHOD|REQUEST_HEADERS\.[A-Za-z0-9_-]{1,64})\}`)
+)
+
+// own checks the name of a TX variable.
+func (v *vetting) own(name string) {
+	low := strings.ToLower(name)
+	switch {
+	case !variableName.MatchString(name):
+		v.bad("TX", "%s: want a name of letters, digits, _, - and .", clip(name))
+	case strings.Contains(low, "anomaly_score"), strings.Contains(low, "paranoia_level"):
+		v.bad(name, "belongs to the Core Rule Set, which your rules do not share variables with: say deny to refuse an event, pass to report it")
+	}
+}
+
+// operators are those that compare the value with what stands in the rule.
+var operators = map[string]bool{
+	"rx": true, "pm": true, "streq": true, "contains": true, "strmatch": true, "beginswith": true, "endswith": true, "within": true,
+	"eq": true, "ge": true, "gt": true, "le": true, "lt": true, "detectsqli": true, "detectxss": true, "validatebyterange": true,
+	"validateurlencoding": true, "validateutf8encoding": true, "ipmatch": true, "nomatch": true, "unconditionalmatch": true,
+}
+
+var otherOperators = map[string]string{
+	"inspectfile": "would run a program, which is not allowed", "rbl": "would ask a name server for every event, which is not allowed",
+	"geolookup": "needs a database that is not there", "restpath": "not allowed: use @rx on REQUEST_FILENAME",
+	"pmfromfile": "would read a file: use @pm with the phrases", "pmf": "would read a file: use @pm with the phrases",
+	"pmfromdataset": "there are no datasets: use @pm with the phrases", "ipmatchfromfile": "would read a file: use @ipMatch with the networks",
+	"ipmatchf": "would read a file: use @ipMatch with the networks", "ipmatchfromdataset": "there are no datasets: use @ipMatch with the networks",
+	"validateschema": "would read a file, which is not allowed", "validatenid": "not allowed: use @rx",
+}
+
+func (v *vetting) operator(op *Operator) {
+	name := strings.ToLower(op.Name)
+	if !operators[name] {
+		v.bad(op.Name, "%s", orElse(otherOperators[name], "operator is not allowed"))
+		return
+	}
+	switch name {
+	case "rx":
+		v.pattern(op.Argument)
+		return
+	case "pm":
+		words := strings.Split(op.Argument, " ")
+		if slices.Contains(words, "") {
+			v.bad(op.Name, "want phrases with one space between them: an empty one is everywhere")
+		}
+		if len(words) > maxPhrases {
+			v.bad(op.Name, "%d phrases: want at most %d", len(words), maxPhrases)
+		}
+		return
+	case "ipmatch":
+		v.networks(op)
+	case "validatebyterange":
+		v.byteRange(op)
+	case "detectsqli", "detectxss", "validateurlencoding", "validateutf8encoding", "nomatch", "unconditionalmatch":
+		if op.Argument != "" {
+			v.bad(op.Name, "takes no argument")
+		}
+	case "eq", "ge", "gt", "le", "lt":
+		if _, err := strconv.Atoi(op.Argument); err != nil && argMacro.FindString(op.Argument) != op.Argument {
+			v.bad(op.Name, "%q: want a whole number", clip(op.Argument))
+		}
+	}
+	if len(op.Argument) > maxPattern {
+		v.bad(op.Name, "%d bytes: want at most %d", len(op.Argument), maxPattern)
+	}
+	if op.Argument == "" && (name == "contains" || name == "strmatch" || name == "beginswith" || name == "endswith" || name == "within") {
+		v.bad(op.Name, "want something to compare with")
+	}
+	if rest := argMacro.ReplaceAllString(op.Argument, ""); strings.Contains(rest, "%{") {
+		v.bad(op.Name, "only %%{TX.name}, %%{MATCHED_VAR}, %%{REQUEST_METHOD} and %%{REQUEST_HEADERS.name} stand for something")
+	}
+}
+
+func (v *vetting) networks(op *Operator) {
+	for part := range strings.SplitSeq(op.Argument, ",") {
+		part = strings.TrimSpace(part)
+		_, err := netip.ParsePrefix(part)
+		if _, aerr := netip.ParseAddr(part); err != nil && (aerr != nil || strings.Contains(part, "%")) {
+			v.bad(op.Name, "%q: want addresses and networks with commas between them, such as 10.0.0.0/8,2001:db8::/32", clip(part))
+		}
+	}
+}
+
+func (v *vetting) byteRange(op *Operator) {
+	for part := range strings.SplitSeq(op.Argument, ",") {
+		first, last, ranged := strings.Cut(strings.TrimSpace(part), "-")
+		if !ranged {
+			last = first
+		}
+		a, err1 := strconv.Atoi(first)
+		b, err2 := strconv.Atoi(last)
+		if err1 != nil || err2 != nil || a < 0 || b > 255 || a > b || strings.ContainsAny(part, "+") {
+			v.bad(op.Name, "%q: want bytes and ranges such as 9,10,13,32-126", clip(part))
+		}
+	}
+}
+
+// pattern checks a regular expression. Go's take time in proportion to the
+// text, whatever the pattern; how much of it, their size decides.
+func (v *vetting) pattern(text string) {
+	if len(text) > maxPattern {
+		v.bad(`"`, "pattern of %d bytes: want at most %d", len(text), maxPattern)
+		return
+	}
+	if namesBytes(text) {
+		v.bad(`"`, `\x80 and above: engines differ on whether that is a byte or a character; write the character, or use @validateByteRange`)
+		return
+	}
+	tree, err := syntax.Parse("(?sm)"+text, syntax.Perl)
+	if err == nil {
+		var prog *syntax.Prog
+		if prog, err = syntax.Compile(tree.Simplify()); err == nil {
+			v.code += len(prog.Inst)
+			if len(prog.Inst) > maxCode {
+				v.bad(`"`, "pattern compiles to %d instructions: want at most %d, shorten its repetitions", len(prog.Inst), maxCode)
+			}
+		}
+	}
+	if err != nil {
+		v.bad(`"`, "%v", err)
+	}
+}
+
+// namesBytes reports whether a pattern has an escape such as \xe9.
+func namesBytes(pattern string) bool {
+	for i := 0; i+2 < len(pattern); i++ {
+		if pattern[i] != '\\' {
+			continue
+		}
+		if pattern[i+1] == 'x' && strings.IndexByte("89abcdefABCDEF", strings.TrimPrefix(pattern[i+2:]+" ", "{")[0]) >= 0 {
+			return true
+		}
+		i++
+	}
+	return false
+}
+
+// growing are the transformations whose result is longer than the text.
+var growing = map[string]bool{"base64encode": true, "hexencode": true, "urlencode": true, "utf8tounicode": true}
+
+func (v *vetting) transformations(names []string) {
+	grow := 0
+	for _, n := range names {
+		if growing[n] {
+			grow++
+		}
+	}
+	if len(names) > maxSteps || grow > maxGrowing {
+		v.bad("t", "%d transformations, %d of them lengthen the text: want at most %d and %d", len(names), grow, maxSteps, maxGrowing)
+	}
+}
+
+// actions are those that say what a match means. The last ones are taken and
+// have no effect: rules that people have bring them along.
+var actions = map[string]bool{
+	"deny": true, "block": true, "pass": true, "nolog": true, "log": true, "setvar": true, "skipafter": true,
+	"auditlog": true, "noauditlog": true, "logdata": true, "rev": true, "accuracy": true, "maturity": true,
+}
+
+var otherActions = map[string]string{
+	"exec": "would run a program, which is not allowed", "ctl": "would change the inspection, which is not allowed: write an exception",
+	"redirect": "not allowed: MERLON_BLOCK_STATUS and MERLON_BLOCK_HEADERS say how refusals look",
+	"status":   "not allowed: MERLON_BLOCK_STATUS says how refusals look", "drop": "use deny",
+	"allow": "would end the inspection, which is not allowed: write an exception", "skip": "use skipAfter and SecMarker",
+	"initcol": "keeps state between events, which is not allowed", "expirevar": "keeps state between events, which is not allowed",
+	"setenv": "would change the extension's environment, which is not allowed",
+}
+
+func (v *vetting) action(a Action) {
+	switch {
+	case !actions[a.Name]:
+		v.bad(a.Name, "%s", orElse(otherActions[a.Name], "action is not allowed"))
+	case a.Name == "setvar":
+		v.assignment(a.Value)
+	case a.Name == "skipafter" && !variableName.MatchString(a.Value):
+		v.bad(a.Name, "%s: want the name of a SecMarker", clip(a.Value))
+	}
+}
+
+// assignment checks setvar. A value that is put together from others could
+// double with every match.
+func (v *vetting) assignment(text string) {
+	name, value, _ := strings.Cut(strings.TrimPrefix(text, "!"), "=")
+	name, ok := cutTX(name)
+	switch {
+	case !ok:
+		v.bad("setvar", "%s: want tx.name=value: nothing is kept from one event to the next", clip(text))
+		return
+	case strings.HasPrefix(text, "!") && value != "":
+		v.bad("setvar", "%s: want !tx.name without a value", clip(text))
+	case !plainValue.MatchString(value) && !arithmetics.MatchString(value) && !oneMacro.MatchString(value):
+		v.bad("setvar", "%s: want a plain text, +1, -1, or one of %%{MATCHED_VAR}, %%{MATCHED_VAR_NAME}, %%{TX.0} to %%{TX.9}", clip(value))
+	}
+	v.own(name)
+}
+
+func cutTX(name string) (string, bool) {
+	if len(name) > 3 && strings.EqualFold(name[:3], "tx.") {
+		return name[3:], true
+	}
+	return "", false
+}
