@@ -1,16 +1,22 @@
 package verdict
 
+import "slices"
+
 // Finding is one rule that matched one value. It still holds the value in the
 // clear: it may be used for decisions, and reaches a sink only through Redact.
 type Finding struct {
 	RuleID   int
-	Engine   string // "waf"; later "profile", "policy", "rate"
+	Engine   string // "waf", "policy"; later "profile", "rate"
 	Message  string
 	Severity string // the rule's own: critical, error, warning, notice
 	Score    int    // what the rule adds to the anomaly score
 	Phase    int
 	Tags     []string // as written in the rule: attack-sqli, OWASP_CRS, capec/1000/…
 	Operator string   // "rx", "detectSQLi"; empty if unknown
+	// Action is what a rule of the user's own asks for: ActionBlock weighs as much
+	// as the threshold, ActionMonitor nothing and is reported all the same.
+	// Undecided for all other rules, which have a score.
+	Action Action
 
 	Record int    // index of the record in a batch event, -1 for the event as a whole
 	Path   Path   // where the value stands in the event
@@ -67,4 +73,11 @@ type Inspection struct {
 	Scores []int
 	// Limits names what kept parts of the event from being inspected.
 	Limits []string
+}
+
+// Limit notes that a limit was reached, once.
+func (i *Inspection) Limit(name string) {
+	if !slices.Contains(i.Limits, name) {
+		i.Limits = append(i.Limits, name)
+	}
 }

@@ -10,6 +10,7 @@ package waf
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -22,11 +23,15 @@ import (
 	"github.com/merlon-security/merlon/internal/verdict"
 	"github.com/merlon-security/merlon/policy/rules"
 	"github.com/merlon-security/merlon/policy/screen"
+	"github.com/merlon-security/merlon/policy/seclang"
 )
 
 // Options fix what is constant for a configuration.
 type Options struct {
 	Rules rules.Options
+	// Custom are the user's own rules, as seclang.Vet has taken them. Empty, they
+	// cost nothing.
+	Custom []seclang.Rule
 	// NoScreen sends every event to Coraza, for comparison.
 	NoScreen bool
 	// Log gets the lines that Coraza writes about matched rules to a web server's
@@ -43,19 +48,25 @@ type Engine struct {
 	scratch sync.Pool
 	chunks  sync.Pool
 	late    atomic.Int32 // evaluations given up on that still run
+	custom  *Engine      // of the user's own rules; nil without any
+	mine    bool         // this is that engine
 
 	build sync.Once // of what follows
 	waf   coraza.WAF
 	pool  sync.Mutex // see open
 	info  map[int]ruleInfo
 	fault error
+	own   map[int]*seclang.Rule // the rules of a user by id
 }
 
 // New makes the engine with the screen ready, which most events never get
 // past. Coraza is built by Warm, or by the first event that needs it.
 func New(o Options) (*Engine, error) {
-	e := &Engine{opts: o}
-	e.chunks.New = func() any { return new(chunk) }
+	e := newEngine(o)
+	if len(o.Custom) > 0 {
+		e.custom = newEngine(o)
+		e.custom.mine = true
+	}
 	if o.NoScreen || o.Rules.Set != rules.Default {
 		return e, e.Warm()
 	}
@@ -63,8 +74,14 @@ func New(o Options) (*Engine, error) {
 	if e.program, err = screen.Load(rules.Screen(o.Rules.Paranoia)); err != nil {
 		return nil, fmt.Errorf("load screen: %w", err)
 	}
-	e.scratch.New = func() any { return e.program.NewScratch() }
 	return e, nil
+}
+
+func newEngine(o Options) *Engine {
+	e := &Engine{opts: o}
+	e.chunks.New = func() any { return new(chunk) }
+	e.scratch.New = func() any { return e.program.NewScratch() }
+	return e
 }
 
 // Warm builds Coraza. It is called while the execution environment
@@ -72,6 +89,10 @@ func New(o Options) (*Engine, error) {
 func (e *Engine) Warm() error {
 	e.build.Do(func() {
 		register()
+		if e.mine {
+			e.fault = e.compileOwn()
+			return
+		}
 		info := map[int]ruleInfo{}
 		cfg := coraza.NewWAFConfig().WithRootFS(rules.Data()).WithDirectives(rules.SecLang(e.opts.Rules))
 		if e.opts.Log != nil {
@@ -83,6 +104,9 @@ func (e *Engine) Warm() error {
 		}
 		e.info = info
 	})
+	if e.custom != nil {
+		return errors.Join(e.fault, e.custom.Warm())
+	}
 	return e.fault
 }
 
@@ -94,11 +118,22 @@ func (e *Engine) Warm() error {
 // times cheaper, so a long event that has nothing to find is through in time,
 // and what there is to find is known early.
 func (e *Engine) Inspect(ctx context.Context, ev *event.Event) (verdict.Inspection, error) {
-	if e.opts.Rules.Set == rules.CRSOnly {
-		return e.inspectStock(ctx, ev)
-	}
 	res := verdict.Inspection{Scores: make([]int, max(1, ev.Records))}
-	suspects, err := e.screen(ctx, ev, &res)
+	var err error
+	if e.custom != nil {
+		err = e.custom.inspect(ctx, ev, &res)
+	}
+	if e.opts.Rules.Set == rules.CRSOnly && !e.mine {
+		err = errors.Join(err, e.inspectStock(ctx, ev, &res))
+	} else {
+		err = errors.Join(err, e.inspect(ctx, ev, &res))
+	}
+	return res, err
+}
+
+// inspect adds to the result what one set of rules finds.
+func (e *Engine) inspect(ctx context.Context, ev *event.Event, res *verdict.Inspection) error {
+	suspects, err := e.screen(ctx, ev, res)
 	for _, s := range suspects {
 		if err != nil {
 			break
@@ -106,14 +141,15 @@ func (e *Engine) Inspect(ctx context.Context, ev *event.Event) (verdict.Inspecti
 		var found chunkFindings
 		found, err = within(ctx, e, s.size >= slowChunk, func() (chunkFindings, error) { return e.evaluate(ctx, ev, s) })
 		if outOfTime(err) {
-			res.Limits, err = append(res.Limits, "time"), nil
+			res.Limit("time")
+			err = nil
 			break
 		}
 		more := found.findings[:min(len(found.findings), maxFindings-len(res.Findings))]
 		res.Findings = append(res.Findings, more...)
 		res.Scores[s.scoreIndex()] += found.score
 	}
-	return res, err
+	return err
 }
 
 // suspect is a chunk in which rules may match, with the rules that cannot.
@@ -128,7 +164,7 @@ func (e *Engine) screen(ctx context.Context, ev *event.Event, res *verdict.Inspe
 	for walk := newChunker(ev); walk.next(c); {
 		s, err := within(ctx, e, c.size >= slowScan, func() (suspect, error) { return e.scan(c) })
 		if outOfTime(err) {
-			res.Limits = append(res.Limits, "time")
+			res.Limit("time")
 			return suspects, nil // c may still be in use
 		}
 		if err != nil {
@@ -145,7 +181,12 @@ func (e *Engine) screen(ctx context.Context, ev *event.Event, res *verdict.Inspe
 
 // scan puts one chunk to the screen. A clean one gives no suspect.
 func (e *Engine) scan(c *chunk) (suspect, error) {
-	if e.program == nil {
+	if e.mine {
+		if err := e.Warm(); err != nil {
+			return suspect{}, err
+		}
+	}
+	if e.program == nil || e.opts.NoScreen {
 		return suspect{chunk: c}, nil
 	}
 	s := e.scratch.Get().(*screen.Scratch)
@@ -170,6 +211,9 @@ func (e *Engine) evaluate(ctx context.Context, ev *event.Event, s suspect) (foun
 		narrow = append(narrow, headless[:]...)
 	}
 	m, err := e.run(&s.in, narrow)
+	if e.mine && err == nil {
+		return e.ownFindings(ctx, ev, s.chunk, m), nil
+	}
 	if err != nil || m.score == 0 {
 		return found, err
 	}

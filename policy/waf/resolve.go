@@ -168,7 +168,7 @@ func (s *search) try(l *event.Leaf, rule int) (matched []types.MatchedRule, ok b
 		return nil, false
 	}
 	in := alone(l)
-	m, err := s.e.run(&in, [][2]int{{910000, rule - 1}, {rule + 1, 948999}})
+	m, err := s.e.run(&in, s.e.allBut(rule, &in))
 	if err != nil {
 		return nil, false
 	}
@@ -177,6 +177,14 @@ func (s *search) try(l *event.Leaf, rule int) (matched []types.MatchedRule, ok b
 	}
 	s.known[t] = m.rules
 	return m.rules, true
+}
+
+// allBut is what to leave out to try one rule.
+func (e *Engine) allBut(rule int, in *screen.Input) [][2]int {
+	if e.mine {
+		return e.program.Narrow(nil, in, screen.Result{Hits: []screen.Hit{{RuleID: rule}}})
+	}
+	return [][2]int{{910000, rule - 1}, {rule + 1, 948999}}
 }
 
 func hasValue(mr types.MatchedRule, value string) bool {

@@ -10,13 +10,12 @@ import (
 
 // inspectStock runs the rule set as its authors configure it, with Coraza's own
 // body processors, on the request that an HTTP event describes.
-func (e *Engine) inspectStock(ctx context.Context, ev *event.Event) (res verdict.Inspection, err error) {
-	res.Scores = make([]int, 1)
+func (e *Engine) inspectStock(ctx context.Context, ev *event.Event, res *verdict.Inspection) (err error) {
 	if ev.HTTP == nil {
 		// The set is made for HTTP requests. An event that is none is not clean
 		// for it, it is not inspected.
-		res.Limits = []string{"rule-set"}
-		return res, nil
+		res.Limit("rule-set")
+		return nil
 	}
 	tx := e.open()
 	defer e.finish(tx, &err)
@@ -27,17 +26,17 @@ func (e *Engine) inspectStock(ctx context.Context, ev *event.Event) (res verdict
 	}
 	tx.ProcessRequestHeaders()
 	if _, _, err := tx.WriteRequestBody([]byte(ev.HTTP.Body)); err != nil {
-		return res, fmt.Errorf("write request body: %w", err)
+		return fmt.Errorf("write request body: %w", err)
 	}
 	if _, err := tx.ProcessRequestBody(); err != nil {
-		return res, fmt.Errorf("evaluate rules: %w", err)
+		return fmt.Errorf("evaluate rules: %w", err)
 	}
 	tx.ProcessLogging() // the phase of the rules that report
 	m := matches{rules: tx.MatchedRules()}
 	if m.score, err = score(tx); err != nil {
-		return res, err
+		return err
 	}
-	res.Scores[0] = m.score
+	res.Scores[0] += m.score
 	c := chunk{record: -1}
 	c.in.HasHead = true
 	for i := range ev.Leaves {
@@ -45,6 +44,6 @@ func (e *Engine) inspectStock(ctx context.Context, ev *event.Event) (res verdict
 			c.add(&ev.Leaves[i], int32(i))
 		}
 	}
-	res.Findings = e.findings(ctx, ev, &c, m)
-	return res, nil
+	res.Findings = append(res.Findings, e.findings(ctx, ev, &c, m)...)
+	return nil
 }

@@ -38,7 +38,7 @@ func build(t *testing.T, f func() (*waf.Engine, error)) *waf.Engine {
 	return e
 }
 
-func decode(t *testing.T, v any) *event.Event {
+func decode(t testing.TB, v any) *event.Event {
 	t.Helper()
 	raw, err := json.Marshal(v)
 	if err != nil {
