@@ -14,6 +14,7 @@ import (
 
 	"github.com/merlon-security/merlon/internal/event"
 	"github.com/merlon-security/merlon/internal/verdict"
+	"github.com/merlon-security/merlon/policy/seclang"
 )
 
 // APIVersion and Kind open every policy file.
@@ -40,6 +41,12 @@ type File struct {
 	BlockTriggers []string        `yaml:"blockTriggers"`
 	Modes         []FileMode      `yaml:"modes"`
 	Exceptions    []FileException `yaml:"exceptions"`
+	SecRules      string          `yaml:"secrules"`
+	Rules         []FileRule      `yaml:"rules"`
+	Tests         []FileTest      `yaml:"tests"`
+
+	secRules []seclang.Rule // SecRules, as checked
+	rules    []Rule         // Rules, as checked
 }
 
 // Metadata names a policy in verdicts.
@@ -78,7 +85,7 @@ func Parse(data []byte) (*File, error) {
 	if err := yaml.Unmarshal(data, &given); err != nil {
 		return nil, fmt.Errorf("policy file: %w", err)
 	}
-	err := f.check()
+	err := errors.Join(append([]error{f.check()}, f.checkRules(data)...)...)
 	for name, n := range map[string]*int{"threshold": given.Threshold, "paranoia": given.Paranoia} {
 		if n != nil && *n == 0 {
 			err = errors.Join(err, fmt.Errorf("%s: 0: want at least 1", name))
@@ -248,6 +255,8 @@ func (f *File) Apply(p *Policy) error {
 		err = errors.Join(err, xerr)
 		p.Exceptions = append(p.Exceptions, x)
 	}
+	p.Rules = append(p.Rules, f.rules...)
+	p.SecRules = append(p.SecRules, f.secRules...)
 	return err
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/merlon-security/merlon/internal/event"
 	"github.com/merlon-security/merlon/internal/verdict"
+	"github.com/merlon-security/merlon/policy/seclang"
 )
 
 // Policy is everything a decision depends on besides the evidence. The zero
@@ -26,6 +27,10 @@ type Policy struct {
 	BlockTriggers map[event.Source]bool
 	Modes         []ModeRule // the first that applies decides
 	Exceptions    []Exception
+	// Rules and SecRules are the user's own: conditions, which Own evaluates, and
+	// rule text, which is for the engine.
+	Rules    []Rule
+	SecRules []seclang.Rule
 }
 
 // Default is the policy of an unconfigured function.
@@ -89,6 +94,11 @@ func (p *Policy) Decide(e Evidence) verdict.Verdict {
 		if !p.PassLimits {
 			v.WouldAction = verdict.ActionBlock
 		}
+	case slices.ContainsFunc(v.Findings, reported):
+		v.Reason, v.Action = verdict.Reported, verdict.ActionMonitor
+		f := v.Findings[slices.IndexFunc(v.Findings, reported)]
+		v.Message = fmt.Sprintf("rule %d reports: %s", f.RuleID, f.Message)
+		v.Severity = verdict.SeverityLow
 	case len(v.Findings) > 0:
 		v.Message = fmt.Sprintf("anomaly score %d stays below the threshold %d", v.Score, p.Threshold)
 		v.Severity = verdict.SeverityLow
@@ -215,7 +225,7 @@ func (p *Policy) tally(e Evidence, out []bool) (highest int, bad []int) {
 	outside := false
 	for i := range e.Findings {
 		f := &e.Findings[i]
-		outside = outside || !out[i] && f.Record < 0
+		outside = outside || !out[i] && f.Record < 0 && !reported(*f)
 		if r := min(max(0, f.Record), len(scores)-1); r >= 0 && out[i] {
 			scores[r] -= f.Score
 		} else if r >= 0 {
@@ -234,6 +244,9 @@ func (p *Policy) tally(e Evidence, out []bool) (highest int, bad []int) {
 	}
 	return highest, bad
 }
+
+// reported tells a finding of a rule that is to be reported and nothing else.
+func reported(f verdict.Finding) bool { return f.Action == verdict.ActionMonitor }
 
 func heaviest(fs []verdict.Finding) string {
 	if len(fs) == 0 {

@@ -142,7 +142,7 @@ func (c *inspectCmd) guard() (*guard.Guard, error) {
 	if cfg.Paranoia < 1 || cfg.Paranoia > 4 || p.Threshold < 1 || p.Threshold > 100 {
 		return nil, fmt.Errorf("paranoia %d, threshold %d: want 1 to 4 and 1 to 100", cfg.Paranoia, p.Threshold)
 	}
-	e, err := agent.NewEngine(cfg, p.Threshold, !c.NoScreen)
+	e, err := agent.NewEngine(cfg, p, !c.NoScreen)
 	if err != nil {
 		return nil, err
 	}

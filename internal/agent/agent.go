@@ -81,21 +81,22 @@ func mode(m config.Mode) verdict.Mode {
 	return verdict.Monitor
 }
 
-// NewEngine compiles the rules of a configuration. Without the screen every
-// event goes to Coraza: slower by a factor of a hundred, with equal verdicts.
-func NewEngine(cfg config.Config, threshold int, screen bool) (*waf.Engine, error) {
-	o := EngineOptions(cfg, threshold)
+// NewEngine compiles the rules of a configuration and the policy's own. Without
+// the screen every event goes to Coraza: slower by a factor of a hundred, with
+// equal verdicts.
+func NewEngine(cfg config.Config, p *policy.Policy, screen bool) (*waf.Engine, error) {
+	o := EngineOptions(cfg, p)
 	o.NoScreen = !screen
 	return waf.New(o)
 }
 
 // EngineOptions are what a configuration says of the rules.
-func EngineOptions(cfg config.Config, threshold int) waf.Options {
+func EngineOptions(cfg config.Config, p *policy.Policy) waf.Options {
 	set := rules.Default
 	if cfg.Rules == config.RulesCRSOnly {
 		set = rules.CRSOnly
 	}
-	return waf.Options{Rules: rules.Options{Set: set, Paranoia: cfg.Paranoia, Threshold: threshold}}
+	return waf.Options{Rules: rules.Options{Set: set, Paranoia: cfg.Paranoia, Threshold: p.Threshold}, Custom: p.SecRules}
 }
 
 // NewGuard makes the guard of a configuration with an engine and a reporter.

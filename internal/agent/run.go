@@ -149,7 +149,7 @@ func (x *extension) open() error {
 		return nil
 	}
 	if x.policy.Mode != verdict.Off {
-		x.engine.waf, x.engine.err = NewEngine(x.cfg, x.policy.Threshold, true)
+		x.engine.waf, x.engine.err = NewEngine(x.cfg, x.policy, true)
 	}
 	relay, err := x.newRelay()
 	if err != nil {

@@ -6,6 +6,7 @@ package guard
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"runtime/debug"
 	"slices"
@@ -169,7 +170,10 @@ func (g *Guard) look(ctx context.Context, j *Judgement, body []byte, header http
 	lim := g.Limits
 	lim.Until, _ = ctx.Deadline() // zero where there is none
 	j.Event = event.Decode(body, header, lim)
-	return g.Engine.Inspect(ctx, j.Event)
+	own, ownErr := g.Policy.Own(j.Event, lim.Until, g.Now)
+	found = own // kept, should the engine panic
+	rest, err := g.Engine.Inspect(ctx, j.Event)
+	return own.And(rest), errors.Join(ownErr, err)
 }
 
 func (g *Guard) conclude(j *Judgement, body []byte, found verdict.Inspection, fault error) {

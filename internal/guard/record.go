@@ -71,6 +71,9 @@ func (g *Guard) match(f *verdict.Finding) verdict.Match {
 		Tags: verdict.Taxonomy(f.Tags), Field: g.field(f), Place: f.Place.String(), OnName: f.IsName, Op: f.Operator,
 		Evidence: g.Redactor.Redact(f.Name, f.Place, f.Value),
 	}
+	if f.Action != verdict.Undecided {
+		m.Action = f.Action.String()
+	}
 	if f.Record >= 0 {
 		r := f.Record
 		m.Record = &r

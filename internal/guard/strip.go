@@ -115,10 +115,13 @@ func (g *Guard) recheck(ctx context.Context, rest []byte, header http.Header, j 
 		at++
 	}
 	before[0] += outside(found.Findings)
+	until, _ := ctx.Deadline()
+	own, ownErr := g.Policy.Own(ev, until, g.Now)
 	again, err := g.Engine.Inspect(ctx, ev)
-	if err != nil {
+	if err := errors.Join(ownErr, err); err != nil {
 		return fmt.Errorf("inspect what is left: %w", err)
 	}
+	again = own.And(again)
 	for i := range again.Scores {
 		if i >= left || again.Scores[i] > before[i] {
 			return errRest

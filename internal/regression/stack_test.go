@@ -54,7 +54,7 @@ func newStack(t *testing.T, environ ...string) *stack {
 	if s.logged, err = os.Create(filepath.Join(t.TempDir(), "error.log")); err != nil {
 		t.Fatal(err)
 	}
-	opts := agent.EngineOptions(cfg, p.Threshold)
+	opts := agent.EngineOptions(cfg, p)
 	opts.Rules.Setup = settings
 	opts.Log = s.log
 	engine, err := waf.New(opts)

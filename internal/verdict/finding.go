@@ -81,3 +81,21 @@ func (i *Inspection) Limit(name string) {
 		i.Limits = append(i.Limits, name)
 	}
 }
+
+// And joins what two inspections of the same event found.
+func (i Inspection) And(other Inspection) Inspection {
+	if i.Scores == nil && i.Limits == nil {
+		return other
+	}
+	other.Findings = slices.Concat(i.Findings, other.Findings)
+	if other.Scores == nil {
+		other.Scores = make([]int, len(i.Scores))
+	}
+	for r, score := range i.Scores {
+		other.Scores[r] += score
+	}
+	for _, l := range i.Limits {
+		other.Limit(l)
+	}
+	return other
+}

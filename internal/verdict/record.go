@@ -144,6 +144,7 @@ type Match struct {
 	Phase    int        `json:"phase,omitempty"`
 	Severity string     `json:"severity,omitempty"`
 	Score    int        `json:"score"`
+	Action   string     `json:"action,omitempty"` // of a rule of the user's own: block or monitor
 	Tags     Taxonomies `json:"tags"`
 	Field    string     `json:"field"` // path of the value
 	Place    string     `json:"place"`

@@ -58,6 +58,7 @@ const (
 	RuleMatch    Reason = "rule-match"    // the anomaly score reached the threshold
 	LimitReached Reason = "limit"         // part of the event was not inspected
 	EngineFault  Reason = "engine-fault"  // our own fault; ON_FAULT decided
+	Reported     Reason = "reported"      // below the threshold; a rule of the user's asks for a line about it
 	NotEnforced  Reason = "not-enforced"  // would have been refused, but this trigger is in monitor
 	Excepted     Reason = "excepted"      // every finding fell under an exception
 	NotInspected Reason = "not-inspected" // mode off, or no inspection set up

@@ -32,7 +32,7 @@ func New() (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e, err := agent.NewEngine(cfg, p.Threshold, true)
+	e, err := agent.NewEngine(cfg, p, true)
 	if err != nil {
 		return nil, err
 	}
