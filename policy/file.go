@@ -70,6 +70,16 @@ type FileException struct {
 // Parse reads a policy file. All faults are reported together; those of the
 // YAML itself carry line and column.
 func Parse(data []byte) (*File, error) {
+	f, err := Read(data)
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// Read is Parse for those who look for faults: with them it returns what could be
+// read of the file all the same, or nil.
+func Read(data []byte) (*File, error) {
 	if len(data) > maxFile {
 		return nil, fmt.Errorf("policy file has %d bytes: at most %d are read", len(data), maxFile)
 	}
@@ -91,10 +101,7 @@ func Parse(data []byte) (*File, error) {
 			err = errors.Join(err, fmt.Errorf("%s: 0: want at least 1", name))
 		}
 	}
-	if err != nil {
-		return nil, err
-	}
-	return &f, nil
+	return &f, err
 }
 
 // salvaged are the settings that Salvage reads on their own. The last two narrow

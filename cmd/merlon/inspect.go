@@ -30,6 +30,7 @@ type inspectCmd struct {
 	Threshold int    `help:"Anomaly score from which an event is refused; default 5, or the policy file's."`
 	Detect    bool   `help:"Count an event as blocked when a finding reaches the threshold, also where its trigger is not refused."`
 	NoKeeper  bool   `name:"no-quarantine" help:"Decide as without MERLON_QUARANTINE: records that could not be kept are not removed."`
+	Explain   bool   `help:"Add to each line what was found: rule, message, place, operator and a redacted excerpt, as in verdicts."`
 	NoScreen  bool   `help:"Put every event to the rule engine, without the screen before it: slow, for comparison."`
 	Jobs      int    `help:"Events inspected at the same time; 0 means one for each processor."`
 }
@@ -45,7 +46,9 @@ type inspected struct {
 	Where     []string       `json:"where"`
 	Reason    verdict.Reason `json:"reason"`
 	InspectUs int64          `json:"inspectUs"`
-	Error     string         `json:"error,omitempty"`
+	// Matches explains each finding as a verdict line does, redacted.
+	Matches []verdict.Match `json:"matches,omitempty"`
+	Error   string          `json:"error,omitempty"`
 }
 
 // Run inspects lines in parallel and prints the verdicts in the order of the
@@ -174,6 +177,9 @@ func (c *inspectCmd) one(ctx context.Context, g *guard.Guard, no int, line []byt
 	}
 	if c.Detect {
 		out.Blocked = v.WouldAction.Blocked()
+	}
+	if c.Explain {
+		out.Matches = g.Explain(v)
 	}
 	seenRule, seenPath := map[int]bool{}, map[string]bool{}
 	for _, f := range v.Findings {

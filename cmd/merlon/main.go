@@ -21,6 +21,7 @@ import (
 type cli struct {
 	Run        runCmd           `cmd:"" help:"Run a function locally behind the layer: a function URL and the Invoke API on this machine."`
 	Inspect    inspectCmd       `cmd:"" help:"Inspect events, one JSON object a line, and print a verdict for each."`
+	Policy     policyCmd        `cmd:"" help:"Check and test policy files."`
 	Layer      layerCmd         `cmd:"" help:"Pack, check and apply layers."`
 	Quarantine quarantineCmd    `cmd:"" help:"Get removed records back out of quarantine."`
 	Doctor     doctorCmd        `cmd:"" help:"Explain the configuration of this shell, or check a deployed function."`

@@ -24,7 +24,7 @@ func TestHelpNamesEveryCommand(t *testing.T) {
 	if code != 0 {
 		t.Errorf("exit %d, want 0", code)
 	}
-	for _, want := range []string{"run", "inspect", "layer build", "layer wrap", "layer check", "doctor"} {
+	for _, want := range []string{"run", "inspect", "layer build", "layer wrap", "layer check", "doctor", "policy check", "policy test"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("help does not name %q:\n%s", want, out)
 		}

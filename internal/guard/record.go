@@ -65,6 +65,15 @@ func (g *Guard) describe(rec *verdict.Record, j *Judgement) {
 	}
 }
 
+// Explain is what a verdict may show of its findings: all of them, redacted.
+func (g *Guard) Explain(v *verdict.Verdict) []verdict.Match {
+	out := make([]verdict.Match, len(v.Findings))
+	for i := range v.Findings {
+		out[i] = g.match(&v.Findings[i])
+	}
+	return out
+}
+
 func (g *Guard) match(f *verdict.Finding) verdict.Match {
 	m := verdict.Match{
 		Engine: f.Engine, RuleID: f.RuleID, Msg: f.Message, Phase: f.Phase, Severity: f.Severity, Score: f.Score,

@@ -10,6 +10,7 @@ import (
 
 	"github.com/merlon-security/merlon/internal/event"
 	"github.com/merlon-security/merlon/internal/verdict"
+	"github.com/merlon-security/merlon/policy/seclang"
 )
 
 // maxFindings bounds the findings of one event. The scores of the others count
@@ -49,8 +50,15 @@ func (e *Engine) findings(ctx context.Context, ev *event.Event, c *chunk, m matc
 
 // scores reports whether a matched rule is a detection, not set-up or
 // bookkeeping.
-func scores(r types.RuleMetadata) bool {
-	id := r.ID()
+func scores(r types.RuleMetadata) bool { return detection(r.ID()) }
+
+// Detects reports whether a match of a rule of the embedded sets is a finding.
+func Detects(r *seclang.Rule) bool {
+	severity, err := types.ParseRuleSeverity(r.Severity)
+	return err == nil && detection(r.ID) && severityScores[severity] > 0
+}
+
+func detection(id int) bool {
 	return id >= 911000 && id < 949000 || id >= 9_100_000
 }
 
