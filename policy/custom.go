@@ -3,11 +3,11 @@ package policy
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/merlon-security/merlon/internal/event"
 	"github.com/merlon-security/merlon/internal/verdict"
@@ -40,10 +40,15 @@ type FileRule struct {
 	Tests    []FileTest `yaml:"tests"`
 }
 
-var (
-	tagText  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9/_.-]{0,99}$`)
-	lineText = regexp.MustCompile(`^[^\x00-\x1f\x7f]{1,200}$`)
-)
+// isLine reports whether a text fits on a line of a verdict.
+func isLine(s string) bool {
+	return s != "" && len(s) <= 200 && !strings.ContainsFunc(s, unicode.IsControl)
+}
+
+// isTag reports whether a text is a tag such as attack-access or cwe/862.
+func isTag(s string) bool {
+	return s != "" && len(s) <= 100 && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/_.-") == ""
+}
 
 // compile reads a rule, with all faults joined. A fault of the condition is a
 // *when.Error.
@@ -60,7 +65,7 @@ func (fr *FileRule) compile() (r Rule, err error) {
 	default:
 		bad("action: %q: want block or monitor", fr.Action)
 	}
-	if !lineText.MatchString(fr.Message) {
+	if !isLine(fr.Message) {
 		bad("message: %q: want a line of at most 200 bytes that says what was found", clip(fr.Message))
 	}
 	switch fr.Severity {
@@ -68,7 +73,7 @@ func (fr *FileRule) compile() (r Rule, err error) {
 	default:
 		bad("severity: %q: want critical, error, warning or notice", clip(fr.Severity))
 	}
-	if i := slices.IndexFunc(fr.Tags, func(t string) bool { return !tagText.MatchString(t) }); i >= 0 || len(fr.Tags) > 20 {
+	if i := slices.IndexFunc(fr.Tags, func(t string) bool { return !isTag(t) }); i >= 0 || len(fr.Tags) > 20 {
 		bad("tags: want at most 20, of letters, digits and /_.-, such as attack-access or cwe/862")
 	}
 	if strings.TrimSpace(fr.When) == "" {

@@ -6,8 +6,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"io"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -143,5 +147,47 @@ func TestExtensionDependencies(t *testing.T) {
 				t.Errorf("the extension links %s", dep)
 			}
 		}
+	}
+}
+
+// TestNothingCompilesAtStart: a pattern at package level is compiled at every
+// cold start, whether it is needed or not; a handful of them took two
+// milliseconds. Wrap it in sync.OnceValue, or compare characters.
+func TestNothingCompilesAtStart(t *testing.T) {
+	read := 0
+	for _, p := range list(t, "-deps", "./extension", "./layer/wrapper") {
+		dir, ours := strings.CutPrefix(p.ImportPath, module)
+		if !ours {
+			continue
+		}
+		files, err := filepath.Glob("../../" + dir + "/*.go")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range files {
+			if strings.HasSuffix(name, "_test.go") {
+				continue
+			}
+			set := token.NewFileSet()
+			file, err := parser.ParseFile(set, name, nil, parser.SkipObjectResolution)
+			if err != nil {
+				t.Fatal(err)
+			}
+			read++
+			for _, decl := range file.Decls {
+				if v, ok := decl.(*ast.GenDecl); ok && v.Tok == token.VAR {
+					ast.Inspect(v, func(n ast.Node) bool {
+						if sel, ok := n.(*ast.SelectorExpr); ok && sel.Sel.Name == "MustCompile" {
+							t.Errorf("%s: a pattern is compiled at start", set.Position(sel.Pos()))
+						}
+						_, function := n.(*ast.FuncLit)
+						return !function
+					})
+				}
+			}
+		}
+	}
+	if read < 100 {
+		t.Errorf("%d files, want at least 100", read)
 	}
 }

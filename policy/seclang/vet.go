@@ -3,7 +3,6 @@ package seclang
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 	"unicode/utf8"
 )
@@ -152,7 +151,11 @@ func (v *vetting) foreign(err error) {
 	v.fault(line, column, clip(what), "%s", rest)
 }
 
-var chained = regexp.MustCompile(`(?i)[,"\s]chain\s*[,"]`)
+// saysChain reports whether a rule that was not understood has a chain action.
+func saysChain(d *directive) bool {
+	i := strings.LastIndexByte(strings.TrimRight(d.rest, `"`), '"')
+	return i >= 0 && indexWord(d.rest[i:], "chain") >= 0
+}
 
 // directive checks one directive and adds its rule.
 func (v *vetting) directive(c *config, d *directive) {
@@ -172,16 +175,16 @@ func (v *vetting) directive(c *config, d *directive) {
 		v.foreign(err)
 		// The next rules belong to a chain if this one says so: that they lack an id
 		// is then no fault of theirs.
-		if name == "secrule" && chained.MatchString(d.rest) && !inChain {
+		if name == "secrule" && saysChain(d) && !inChain {
 			c.rules = append(c.rules, Rule{File: d.file, Line: d.line, ID: -1 - len(c.rules)})
 			c.open = true
 		} else {
-			c.open = inChain && chained.MatchString(d.rest)
+			c.open = inChain && saysChain(d)
 		}
 		return
 	}
 	if name == "secmarker" {
-		if m := c.rules[len(c.rules)-1].Marker; !variableName.MatchString(m) {
+		if m := c.rules[len(c.rules)-1].Marker; !isName(m) {
 			v.bad("SecMarker", "%s: want a name of letters, digits, _, - and .", clip(m))
 		}
 		return

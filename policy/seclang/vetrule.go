@@ -2,7 +2,6 @@ package seclang
 
 import (
 	"net/netip"
-	"regexp"
 	"regexp/syntax"
 	"slices"
 	"strconv"
@@ -92,36 +91,82 @@ func (v *vetting) variable(x *Variable) {
 	}
 }
 
-var (
-	selectorName    = regexp.MustCompile(`^[A-Za-z0-9_.$@\[\]-]{0,100}$`)
-	selectorPattern = regexp.MustCompile("^[^'\"` |]{1,500}$")
+// The characters that names and values may have. They are compared one by one:
+// patterns would be compiled at every start, for functions without rules as well.
+const (
+	letters      = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
+	nameChars    = letters + ".-"
+	headerChars  = letters + "-"
+	selectors    = nameChars + "$@[]"
+	plainChars   = nameChars + " :/"
+	maxName      = 64
+	maxSelector  = 100
+	maxSelection = 500 // bytes of a pattern that selects
+	maxPlain     = 200
 )
+
+// only reports whether a text has nothing but these characters, and not too many.
+func only(text, characters string, most int) bool {
+	return len(text) <= most && strings.Trim(text, characters) == ""
+}
+
+func isName(text string) bool { return text != "" && only(text, nameChars, maxName) }
 
 // selector checks what picks elements of a collection.
 func (v *vetting) selector(name string, s Selector) {
 	switch {
-	case !s.Regex && !selectorName.MatchString(s.Key):
+	case !s.Regex && !only(s.Key, selectors, maxSelector):
 		v.bad(name, "%s: want letters, digits and ._$@[]- in a name, or a pattern between slashes", clip(s.Key))
-	case s.Regex && !selectorPattern.MatchString(s.Key):
+	case s.Regex && (s.Key == "" || len(s.Key) > maxSelection || strings.ContainsAny(s.Key, "'\"` |")):
 		v.bad(name, `%s: want a pattern of 1 to 500 bytes without quotes, spaces and bars: write \x27, \s and [x]`, clip(s.Key))
 	case s.Regex:
 		v.pattern(s.Key)
 	}
 }
 
-var (
-	variableName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
-	plainValue   = regexp.MustCompile(`^[A-Za-z0-9_ .:/-]{0,200}$`)
-	arithmetics  = regexp.MustCompile(`^[+-][0-9]{1,9}$`)
-	oneMacro     = regexp.MustCompile(`(?i)^[A-Za-z0-9_ .:/-]{0,100}%\{(?:MATCHED_VAR|MATCHED_VAR_NAME|TX\.[0-9])\}[A-Za-z0-9_ .:/-]{0,100}$`)
-	argMacro     = regexp.MustCompile(`(?i)%\{(?:TX\.[A-Za-z0-9_.-]{1,64}|MATCHED_VAR|REQUEST_METHOD|REQUEST_HEADERS\.[A-Za-z0-9_-]{1,64})\}`)
-)
+// value reports whether setvar may assign a text: a plain one, a number to add
+// or take away, or one with a single macro that is not put together from others.
+func value(text string) bool {
+	if len(text) > 1 && len(text) < 11 && (text[0] == '+' || text[0] == '-') && strings.Trim(text[1:], "0123456789") == "" {
+		return true
+	}
+	before, rest, ok := strings.Cut(text, "%{")
+	if !ok {
+		return only(text, plainChars, maxPlain)
+	}
+	macro, after, ok := strings.Cut(rest, "}")
+	macro = strings.ToUpper(macro)
+	group := len(macro) == 4 && strings.HasPrefix(macro, "TX.") && macro[3] >= '0' && macro[3] <= '9'
+	return ok && (macro == "MATCHED_VAR" || macro == "MATCHED_VAR_NAME" || group) && only(before+after, plainChars, maxPlain)
+}
+
+// withoutMacros takes out of an operator's argument the macros that it may have.
+func withoutMacros(text string) string {
+	var b strings.Builder
+	for {
+		before, rest, ok := strings.Cut(text, "%{")
+		b.WriteString(before)
+		if !ok {
+			return b.String()
+		}
+		macro, after, closed := strings.Cut(rest, "}")
+		upper := strings.ToUpper(macro)
+		variable, isTX := strings.CutPrefix(upper, "TX.")
+		header, isHeader := strings.CutPrefix(upper, "REQUEST_HEADERS.")
+		if !closed || upper != "MATCHED_VAR" && upper != "REQUEST_METHOD" && !(isTX && isName(variable)) && !(isHeader && header != "" && only(header, headerChars, maxName)) {
+			b.WriteString("%{")
+			text = rest
+			continue
+		}
+		text = after
+	}
+}
 
 // own checks the name of a TX variable.
 func (v *vetting) own(name string) {
 	low := strings.ToLower(name)
 	switch {
-	case !variableName.MatchString(name):
+	case !isName(name):
 		v.bad("TX", "%s: want a name of letters, digits, _, - and .", clip(name))
 	case strings.Contains(low, "anomaly_score"), strings.Contains(low, "paranoia_level"):
 		v.bad(name, "belongs to the Core Rule Set, which your rules do not share variables with: say deny to refuse an event, pass to report it")
@@ -172,7 +217,7 @@ func (v *vetting) operator(op *Operator) {
 			v.bad(op.Name, "takes no argument")
 		}
 	case "eq", "ge", "gt", "le", "lt":
-		if _, err := strconv.Atoi(op.Argument); err != nil && argMacro.FindString(op.Argument) != op.Argument {
+		if _, err := strconv.Atoi(op.Argument); err != nil && (op.Argument == "" || withoutMacros(op.Argument) != "") {
 			v.bad(op.Name, "%q: want a whole number", clip(op.Argument))
 		}
 	}
@@ -182,7 +227,7 @@ func (v *vetting) operator(op *Operator) {
 	if op.Argument == "" && (name == "contains" || name == "strmatch" || name == "beginswith" || name == "endswith" || name == "within") {
 		v.bad(op.Name, "want something to compare with")
 	}
-	if rest := argMacro.ReplaceAllString(op.Argument, ""); strings.Contains(rest, "%{") {
+	if strings.Contains(withoutMacros(op.Argument), "%{") {
 		v.bad(op.Name, "only %%{TX.name}, %%{MATCHED_VAR}, %%{REQUEST_METHOD} and %%{REQUEST_HEADERS.name} stand for something")
 	}
 }
@@ -288,7 +333,7 @@ func (v *vetting) action(a Action) {
 		v.bad(a.Name, "%s", orElse(otherActions[a.Name], "action is not allowed"))
 	case a.Name == "setvar":
 		v.assignment(a.Value)
-	case a.Name == "skipafter" && !variableName.MatchString(a.Value):
+	case a.Name == "skipafter" && !isName(a.Value):
 		v.bad(a.Name, "%s: want the name of a SecMarker", clip(a.Value))
 	}
 }
@@ -296,16 +341,16 @@ func (v *vetting) action(a Action) {
 // assignment checks setvar. A value that is put together from others could
 // double with every match.
 func (v *vetting) assignment(text string) {
-	name, value, _ := strings.Cut(strings.TrimPrefix(text, "!"), "=")
+	name, assigned, _ := strings.Cut(strings.TrimPrefix(text, "!"), "=")
 	name, ok := cutTX(name)
 	switch {
 	case !ok:
 		v.bad("setvar", "%s: want tx.name=value: nothing is kept from one event to the next", clip(text))
 		return
-	case strings.HasPrefix(text, "!") && value != "":
+	case strings.HasPrefix(text, "!") && assigned != "":
 		v.bad("setvar", "%s: want !tx.name without a value", clip(text))
-	case !plainValue.MatchString(value) && !arithmetics.MatchString(value) && !oneMacro.MatchString(value):
-		v.bad("setvar", "%s: want a plain text, +1, -1, or one of %%{MATCHED_VAR}, %%{MATCHED_VAR_NAME}, %%{TX.0} to %%{TX.9}", clip(value))
+	case !value(assigned):
+		v.bad("setvar", "%s: want a plain text, +1, -1, or one of %%{MATCHED_VAR}, %%{MATCHED_VAR_NAME}, %%{TX.0} to %%{TX.9}", clip(assigned))
 	}
 	v.own(name)
 }
