@@ -30,7 +30,7 @@ type policyCmd struct {
 }
 
 type policyCheckCmd struct {
-	File string `arg:"" help:"The policy file." type:"existingfile"`
+	File string `arg:"" help:"The policy file."`
 }
 
 // Run prints the faults of a file, one a line, and fails if there are any. Notes
@@ -90,7 +90,7 @@ func count(n int, what string) string {
 }
 
 type policyTestCmd struct {
-	File  string `arg:"" help:"The policy file." type:"existingfile"`
+	File  string `arg:"" help:"The policy file."`
 	JUnit string `help:"Also write the results to this file as JUnit XML." name:"junit" type:"path"`
 }
 
