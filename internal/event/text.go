@@ -64,35 +64,48 @@ func (d *decoder) opaque(val string, at leafAt) {
 		d.addText(val, at)
 		return
 	}
-	start, shortest, before := -1, shortestRun(len(val)), len(d.ev.Leaves)
+	shortest, before := shortestRun(len(val)), len(d.ev.Leaves)
 	d.ev.Binary += len(val)
-	for i := 0; i <= len(val); i++ {
-		if i < len(val) && printable(val[i]) {
-			if start < 0 {
-				start = i
-			}
-			continue
+	for start, end := nextRun(val, 0, shortest); end > 0; start, end = nextRun(val, end, shortest) {
+		if !d.room() {
+			end = len(val)
 		}
-		if start >= 0 && i-start >= shortest {
-			if !d.room() {
-				d.addText(val[start:], at)
-				d.ev.Binary -= len(val) - start
-				return
-			}
-			d.addText(val[start:i], at)
-			d.ev.Binary -= i - start
-		}
-		start = -1
+		d.addText(val[start:end], at)
+		d.ev.Binary -= end - start
 	}
 	if len(d.ev.Leaves) == before {
 		d.addText("", at) // the name counts
 	}
 }
 
-// mostlyText reports whether fewer than one byte in eight is not printable. It
-// knows after a fifth of a picture that this is none.
+// nextRun finds the next run of at least shortest printable bytes at or after
+// from; end is 0 if there is none. It asks for the last byte of where a run could
+// be first: in a picture, one that is not printable comes soon, and the bytes
+// before it need no look, as no run of that length can reach past it.
+func nextRun(s string, from, shortest int) (start, end int) {
+	for start = from; start+shortest <= len(s); {
+		i := start + shortest - 1
+		for i >= start && printable(s[i]) {
+			i--
+		}
+		if i >= start {
+			start = i + 1
+			continue
+		}
+		for end = start + shortest; end < len(s) && printable(s[end]); {
+			end++
+		}
+		return start, end
+	}
+	return 0, 0
+}
+
+// mostlyText reports whether fewer than one byte in eight is not printable.
 func mostlyText(s string) bool {
 	odd, most := 0, (len(s)+7)/8
+	if oddAtLeast(s, most) {
+		return false
+	}
 	for i := 0; i < len(s); {
 		c := s[i]
 		if printable(c) {
@@ -114,6 +127,73 @@ func mostlyText(s string) bool {
 		}
 	}
 	return true
+}
+
+// role is what a byte can be in UTF-8.
+type role uint8
+
+const (
+	shown role = iota // printable
+	hidden
+	continuing
+	leading // of two to four bytes
+	never
+	roles
+)
+
+var roleOf = func() (of [256]role) {
+	for c := range of {
+		switch {
+		case printable(byte(c)):
+		case c < 0x80:
+			of[c] = hidden
+		case c < 0xc0:
+			of[c] = continuing
+		case c == 0xc0 || c == 0xc1 || c > 0xf4:
+			of[c] = never
+		default:
+			of[c] = leading
+		}
+	}
+	return of
+}()
+
+// oddPair counts what two neighbours show to be no text: the second byte if it
+// never is, or goes on with nothing; the first if it should go on.
+var oddPair = func() (odd [roles * roles]uint8) {
+	for a := range roles {
+		for b := range roles {
+			n := uint8(0)
+			if b == hidden || b == never || b == continuing && a != continuing && a != leading {
+				n++
+			}
+			if a == leading && b != continuing {
+				n++
+			}
+			odd[a*roles+b] = n
+		}
+	}
+	return odd
+}()
+
+// oddAtLeast reports whether some bytes' neighbours alone show that at least
+// most bytes are no text. It takes no branch on a byte: in a picture the
+// processor would guess every other one wrong. It knows after a third of one.
+func oddAtLeast(s string, most int) bool {
+	odd, before := 0, shown
+	for len(s) > 0 {
+		block := s[:min(len(s), 512)]
+		s = s[len(block):]
+		for i := range len(block) {
+			r := roleOf[block[i]]
+			odd += int(oddPair[before*roles+r])
+			before = r
+		}
+		if odd >= most {
+			return true
+		}
+	}
+	return false
 }
 
 // printable includes vertical tab and form feed, which are white space to SQL
