@@ -198,6 +198,20 @@ func (s *Scratch) add(sl slot, name, text string, place Place, index int) {
 	}
 }
 
+// lookUp returns the value of that text, or -1.
+func (s *Scratch) lookUp(text string) int {
+	mask := uint64(len(s.table) - 1)
+	for h := maphash.String(s.seed, text); ; h++ {
+		e := s.table[h&mask]
+		if e == 0 {
+			return -1
+		}
+		if s.values[e-1].text == text {
+			return int(e - 1)
+		}
+	}
+}
+
 // find returns the value of that text, or -1 after making room for it at the end.
 func (s *Scratch) find(text string) int {
 	if 4*(len(s.values)+1) > 3*len(s.table) {

@@ -79,6 +79,8 @@ func (c *compiler) rule(i int) error {
 	switch {
 	case c.fate[i] == gated:
 		m.class, m.keep = Gated, r.Phase > 2
+	case c.fate[i] == idle:
+		m.class = Bookkeeping
 	case c.fate[i] == never:
 		m.class, m.keep = Bookkeeping, true
 	case inert(r) && (c.fate[i] == always || c.effectless(i)):
@@ -88,6 +90,7 @@ func (c *compiler) rule(i int) error {
 	default:
 		return c.screened(i, m)
 	}
+	m.whole = m.keep && c.fate[i] != gated && c.whole(i, 0)
 	c.p.metas = append(c.p.metas, m)
 	return nil
 }
@@ -108,7 +111,7 @@ func (c *compiler) screened(i int, m meta) error {
 	if err != nil {
 		return err
 	}
-	m.class = Value
+	m.class, m.whole = Value, c.whole(i, 1)
 	if out.head {
 		m.class = Head
 	}

@@ -74,7 +74,7 @@ func decodeList[T any](d *decoder, one func(*T)) []T {
 }
 
 func (d *decoder) meta(m *meta) {
-	m.id, m.class, m.keep = int32(d.int()), Class(d.byte()), d.bool()
+	m.id, m.class, m.keep, m.whole = int32(d.int()), Class(d.byte()), d.bool(), d.bool()
 }
 
 func (d *decoder) node(n *node) {

@@ -64,6 +64,7 @@ func (e *encoder) meta(m *meta) {
 	e.int(int(m.id))
 	e.byte(byte(m.class))
 	e.bool(m.keep)
+	e.bool(m.whole)
 }
 
 func (e *encoder) node(n *node) {

@@ -24,7 +24,10 @@ type index struct {
 	metaHead []bool    // by meta: a head rule
 	byID     []int32   // metas by ascending id
 	budget   *automaton.Budget
-	unknown  bool // a rule is of class Unknown
+	unknown  bool     // a rule is of class Unknown
+	whole    bool     // a rule that always runs looks at all arguments
+	kept     []uint64 // rules never narrowed away
+	captive  []uint64 // rules with a link that tests what the starter captured
 
 	triggers []transform.Bytes // by node
 	own      [][]uint64        // rules applied to the text of a node
@@ -56,12 +59,14 @@ func (p *Program) finish() {
 		p.base[s] = p.newSet()
 	}
 	p.heads, p.all, p.always = p.newSet(), p.newSet(), p.newSet()
+	p.kept, p.captive = p.newSet(), p.newSet()
 	p.byByte = make([]uint64, 256*p.width)
 	p.nodeSets()
 	p.metaHead = make([]bool, len(p.metas))
 	for i, m := range p.metas {
 		p.byID = append(p.byID, int32(i))
 		p.unknown = p.unknown || m.class == Unknown
+		p.whole = p.whole || m.whole && m.class == Bookkeeping
 	}
 	slices.SortFunc(p.byID, func(a, b int32) int { return int(p.metas[a].id - p.metas[b].id) })
 	p.indexBatches()
@@ -78,6 +83,12 @@ func (p *Program) finish() {
 		if r.head {
 			p.metaHead[r.meta] = true
 			put(p.heads, i)
+		}
+		if p.metas[r.meta].keep {
+			put(p.kept, i)
+		}
+		if slices.ContainsFunc(r.members, func(m member) bool { return m.captured }) {
+			put(p.captive, i)
 		}
 		if r.constant || r.dup > 0 || len(r.counts) > 0 {
 			p.loose = append(p.loose, int32(i))

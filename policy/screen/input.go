@@ -80,4 +80,9 @@ type Result struct {
 	Always bool
 	// Hits names every rule that can match, in rule order. It is valid until the next scan with the same Scratch.
 	Hits []Hit
+	// Args lists the arguments that Coraza has to see, by index; the others change
+	// nothing for the rules that Narrow leaves. All is set where every one has to be.
+	// Args is valid as long as Hits.
+	Args []int32
+	All  bool
 }

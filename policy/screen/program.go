@@ -68,6 +68,7 @@ type meta struct {
 	id    int32
 	class Class
 	keep  bool // never narrowed away
+	whole bool // looks at arguments that its starter does not match, see needed
 }
 
 // rule is one screened rule.

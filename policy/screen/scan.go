@@ -20,8 +20,10 @@ func (p *Program) Scan(s *Scratch, in *Input) Result {
 		s.value(i)
 	}
 	s.looseRules()
+	r := s.result()
+	r.Args, r.All = s.needed(&r)
 	p.tidy()
-	return s.result()
+	return r
 }
 
 // result lists the rules found, in their order.
@@ -59,23 +61,26 @@ func (s *Scratch) value(i int) {
 	}
 	hash, known := s.clean.knows(s.seed, v.text, s.want)
 	if known {
+		for w := range set { // a link failed on what such a rule captured; its starter may have matched
+			set[w] &^= s.want[w] &^ p.captive[w]
+		}
 		return
 	}
 	copy(s.wanted, s.want)
 	matched := false
 	s.contextual = false
-	s.texts, s.group = s.texts[:0], s.group[:0]
-	s.step.reset()
-	s.newText(v.text, -1)
-	copy(s.group[:p.width], p.all)
-	s.transformAll()
+	s.open(v.text)
 	for t := range s.texts {
 		s.candidates(t)
 		s.sift(t)
 		for w, word := range s.cand {
 			for ; word != 0; word &= word - 1 {
 				r := w<<6 + bits.TrailingZeros64(word)
-				if s.decide(&p.rules[r], &s.texts[t]) && s.chainHolds(r, s.texts[t].text) {
+				if !s.decide(&p.rules[r], &s.texts[t]) {
+					continue
+				}
+				v.starts = true
+				if s.chainHolds(r, s.texts[t].text) {
 					s.hit(r, v.place, int(v.index))
 					s.want[w] &^= word & -word
 					matched = true
@@ -83,9 +88,23 @@ func (s *Scratch) value(i int) {
 			}
 		}
 	}
+	if !v.starts {
+		for w := range set {
+			set[w] &^= s.wanted[w]
+		}
+	}
 	if !matched && !s.contextual {
 		s.clean.note(hash, v.text, s.wanted)
 	}
+}
+
+// open computes the texts of a value that the rules in question need.
+func (s *Scratch) open(text string) {
+	s.texts, s.group = s.texts[:0], s.group[:0]
+	s.step.reset()
+	s.newText(text, -1)
+	copy(s.group[:s.p.width], s.p.all)
+	s.transformAll()
 }
 
 // transformAll computes the text of every node a rule in question needs.

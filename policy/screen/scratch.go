@@ -34,6 +34,7 @@ type Scratch struct {
 	failed []uint64 // rules with a link that fails whatever the starter matched
 	places []Hit    // by rule
 	hits   []Hit
+	args   []int32 // arguments needed
 
 	clean cleanCache
 	// contextual: for the value at hand a link of a chain looked at other parts of the transaction.
@@ -51,6 +52,9 @@ type value struct {
 	text  string
 	place Place
 	index int32
+	// starts: a rule's starter matches it. As long as it is false, the value's set
+	// loses the rules that were tried.
+	starts bool
 }
 
 // text is one distinct outcome of transformations of a value.

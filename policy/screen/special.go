@@ -28,7 +28,7 @@ func (c *compiler) special(i int) (out rule, ok bool, err error) {
 	var direct, flows []*seclang.Rule
 	for j := range c.rules {
 		w := &c.rules[j]
-		if c.fate[j] == gated || c.fate[j] == never && !c.guardedRule(w) {
+		if c.fate[j] == gated || c.fate[j] == idle || c.fate[j] == never && !c.guardedRule(w) {
 			continue
 		}
 		for _, name := range dynamicNames(w) {

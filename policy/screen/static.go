@@ -15,6 +15,7 @@ const (
 	never                     // cannot match as long as there is no hit
 	always                    // its starter matches in every transaction
 	gated                     // skipped, or of another phase
+	idle                      // its starter cannot match, hit or no hit
 )
 
 // settle reads the rules in the order Coraza runs them, phase 1 then phase 2,
@@ -74,10 +75,10 @@ func (c *compiler) settleRule(r *seclang.Rule) disposition {
 	case !known || guarded && (matched || r.Has("skipafter")):
 		c.follow(r)
 		return open
-	case !matched:
-		if guarded { // it may match once there is a hit, and then what it sets is set
-			c.follow(r)
-		}
+	case !matched && !guarded:
+		return idle
+	case !matched: // it may match once there is a hit, and then what it sets is set
+		c.follow(r)
 		return never
 	case len(r.Chain) == 0:
 		for _, a := range r.Actions {

@@ -78,8 +78,9 @@ var stockWAF = sync.OnceValue(func() coraza.WAF {
 
 // matched is one rule a transaction matched.
 type matched struct {
-	id    int
-	level int // paranoia level of its tag, 0 without
+	id     int
+	level  int // paranoia level of its tag, 0 without
+	values int // matched, which the score counts
 }
 
 // remover is the part of a Coraza transaction by which rules are left out.
@@ -135,7 +136,7 @@ func runOn(t testing.TB, waf coraza.WAF, in *screen.Input, without [][2]int) []m
 
 func list(rules []types.MatchedRule) (out []matched) {
 	for _, r := range rules {
-		m := matched{id: r.Rule().ID()}
+		m := matched{id: r.Rule().ID(), values: len(r.MatchedDatas())}
 		for _, tag := range r.Rule().Tags() {
 			if level, ok := strings.CutPrefix(tag, "paranoia-level/"); ok {
 				m.level = int(level[0] - '0')

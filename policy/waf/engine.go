@@ -156,6 +156,7 @@ func (e *Engine) inspect(ctx context.Context, ev *event.Event, res *verdict.Insp
 type suspect struct {
 	*chunk
 	narrow [][2]int
+	args   []screen.Arg // what Coraza has to see of them
 }
 
 // screen returns the chunks that Coraza has to see.
@@ -187,7 +188,7 @@ func (e *Engine) scan(c *chunk) (suspect, error) {
 		}
 	}
 	if e.program == nil || e.opts.NoScreen {
-		return suspect{chunk: c}, nil
+		return suspect{chunk: c, args: c.in.Args}, nil
 	}
 	s := e.scratch.Get().(*screen.Scratch)
 	defer e.scratch.Put(s)
@@ -195,7 +196,14 @@ func (e *Engine) scan(c *chunk) (suspect, error) {
 	if r.Clean {
 		return suspect{}, nil
 	}
-	return suspect{chunk: c, narrow: e.program.Narrow(nil, &c.in, r)}, nil
+	found := suspect{chunk: c, narrow: e.program.Narrow(nil, &c.in, r), args: c.in.Args}
+	if !r.All {
+		found.args = make([]screen.Arg, len(r.Args))
+		for i, at := range r.Args {
+			found.args[i] = c.in.Args[at]
+		}
+	}
+	return found, nil
 }
 
 // chunkFindings is what one chunk added.
@@ -210,7 +218,9 @@ func (e *Engine) evaluate(ctx context.Context, ev *event.Event, s suspect) (foun
 	if !s.in.HasHead {
 		narrow = append(narrow, headless[:]...)
 	}
-	m, err := e.run(&s.in, narrow)
+	in := s.in
+	in.Args = s.args
+	m, err := e.run(&in, narrow)
 	if e.mine && err == nil {
 		return e.ownFindings(ctx, ev, s.chunk, m), nil
 	}
