@@ -51,11 +51,13 @@ type Init struct {
 	CPU       float64 `json:"cpu_ms"`        // from exec to ready; merlon: to its registration
 	UsableCPU float64 `json:"usable_cpu_ms"` // to all rules being usable; merlon: to its first poll
 	RSS       float64 `json:"rss_mb"`        // then
-	WallMs    float64 `json:"wall_ms"`
-	UsableMs  float64 `json:"usable_wall_ms"`
-	BusyRSS   float64 `json:"rss_after_1000_events_mb,omitempty"`
-	PeakRSS   float64 `json:"rss_peak_mb,omitempty"`
-	Runs      int     `json:"runs"`
+	// FirstCPU is the time from there to the answer to a first event that is an attack.
+	FirstCPU float64 `json:"first_candidate_cpu_ms,omitempty"`
+	WallMs   float64 `json:"wall_ms"`
+	UsableMs float64 `json:"usable_wall_ms"`
+	BusyRSS  float64 `json:"rss_after_1000_events_mb,omitempty"`
+	PeakRSS  float64 `json:"rss_peak_mb,omitempty"`
+	Runs     int     `json:"runs"`
 }
 
 // Relay is the time of one invocation, from the service writing the event to

@@ -62,7 +62,7 @@ func (r *Results) printInit(w io.Writer) {
 		return
 	}
 	row, end := table(w, "Start: a new process each time, medians. merlon: to its registration, and to its first poll with everything usable",
-		"engine\tCPU ms\tusable CPU ms\twall ms\tusable wall ms\tRSS MB\tRSS after 1000 events\tpeak\tCPU /coraza\tusable CPU /coraza\tusable CPU /libddwaf")
+		"engine\tCPU ms\tusable CPU ms\tfirst attack CPU ms\twall ms\tusable wall ms\tRSS MB\tRSS after 1000 events\tpeak\tCPU /coraza\tusable CPU /coraza\tusable CPU /libddwaf")
 	peer := func(name string) Init {
 		i := slices.IndexFunc(r.Init, func(x Init) bool { return x.Engine == name })
 		if i < 0 {
@@ -72,7 +72,7 @@ func (r *Results) printInit(w io.Writer) {
 	}
 	c, d := peer("coraza"), peer("libddwaf")
 	for _, i := range r.Init {
-		row("%s\t%.1f\t%.1f\t%.1f\t%.1f\t%.1f\t%s\t%s\t%s\t%s\t%s", i.Engine, i.CPU, i.UsableCPU, i.WallMs, i.UsableMs, i.RSS, figure(i.BusyRSS), figure(i.PeakRSS),
+		row("%s\t%.1f\t%.1f\t%s\t%.1f\t%.1f\t%.1f\t%s\t%s\t%s\t%s\t%s", i.Engine, i.CPU, i.UsableCPU, figure(i.FirstCPU), i.WallMs, i.UsableMs, i.RSS, figure(i.BusyRSS), figure(i.PeakRSS),
 			ratio(i.CPU, c.UsableCPU), ratio(i.UsableCPU, c.UsableCPU), ratio(i.UsableCPU, d.UsableCPU))
 	}
 	end()
