@@ -29,8 +29,15 @@ type decoder struct {
 func Decode(raw []byte, ctxHeaders map[string][]string, lim Limits) *Event {
 	d := &decoder{ev: &Event{Source: Direct}, lim: lim, recordDoc: -1}
 	defer d.release()
-	text := string(raw)
-	if len(text) > lim.Bytes {
+	d.event(string(raw), ctxHeaders)
+	d.folds()
+	return d.ev
+}
+
+// event makes the leaves of the event and of its context.
+func (d *decoder) event(text string, ctxHeaders map[string][]string) {
+	size := len(text)
+	if size > d.lim.Bytes {
 		d.limit("bytes")
 	}
 	d.context(ctxHeaders)
@@ -48,13 +55,13 @@ func Decode(raw []byte, ctxHeaders map[string][]string, lim Limits) *Event {
 	if len(doc.nodes) == 0 || doc.nodes[0].kind != kindObject && doc.nodes[0].kind != kindArray {
 		// A scalar, nothing, or no JSON at all.
 		d.scalarEvent(text, root)
-		return d.ev
+		return
 	}
 	d.ev.Source, d.ev.Mixed = identify(doc)
 	if d.ev.Source.IsHTTP() || d.ev.Source == Authorizer || d.ev.Source == WebSocket && doc.child(0, "headers") > 0 {
 		d.http(root.doc)
 	} else {
-		d.batch(root.doc, root.ok && text == doc.src && len(text) == len(raw))
+		d.batch(root.doc, root.ok && text == doc.src && len(text) == size)
 		d.resolver(root.doc)
 		d.plain(root.doc)
 	}
@@ -62,7 +69,6 @@ func Decode(raw []byte, ctxHeaders map[string][]string, lim Limits) *Event {
 	if !root.ok {
 		d.rest(text, root)
 	}
-	return d.ev
 }
 
 // plain walks an event that is no HTTP request. A body beside isBase64Encoded

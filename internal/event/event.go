@@ -87,6 +87,9 @@ type Leaf struct {
 	// InTarget is set for query parameters and path segments that are part of
 	// HTTP.Target as well.
 	InTarget bool
+	// Folded is set where Name and Value are what those of another leaf of the
+	// same path fold to.
+	Folded bool
 	// NameOnly is set for the key of a container: its value is its children.
 	NameOnly bool
 }

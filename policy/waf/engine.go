@@ -145,6 +145,9 @@ func (e *Engine) inspect(ctx context.Context, ev *event.Event, res *verdict.Insp
 			err = nil
 			break
 		}
+		if s.folded {
+			found.dropRepeated(res.Findings)
+		}
 		more := found.findings[:min(len(found.findings), maxFindings-len(res.Findings))]
 		res.Findings = append(res.Findings, more...)
 		res.Scores[s.scoreIndex()] += found.score

@@ -119,10 +119,17 @@ func (s *search) locate(f *verdict.Finding, md types.MatchData, rule int) {
 	if f.IsName {
 		f.Path = s.ev.KeyPath(l)
 	}
-	f.Ambiguous = len(found) > 1
-	if !f.IsName && !f.Ambiguous && l.Value != "" {
+	for _, o := range found {
+		f.Ambiguous = f.Ambiguous || !s.together(o, l)
+	}
+	if !f.IsName && len(found) == 1 && l.Value != "" {
 		f.Value = l.Value
 	}
+}
+
+// together reports whether two leaves are views of one place.
+func (s *search) together(a, b *event.Leaf) bool {
+	return a == b || slices.Equal(s.ev.Path(a), s.ev.Path(b))
 }
 
 func leaves(ev *event.Event, place verdict.Place, name string) []*event.Leaf {

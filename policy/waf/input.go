@@ -23,7 +23,8 @@ type chunk struct {
 	args    []int32 // for each argument, the index of its leaf
 	headers []int32 // for each header, the index of its leaf
 	record  int32
-	size    int // bytes of names and values
+	size    int  // bytes of names and values
+	folded  bool // the leaves are what others fold to
 }
 
 func (c *chunk) scoreIndex() int { return int(max(0, c.record)) }
@@ -34,6 +35,9 @@ type chunker struct {
 	ev     *event.Event
 	at     int  // the leaf to look at next
 	headed bool // the head is in a chunk already, or there is none
+	// What leaves fold to comes in chunks of its own after all others, so that
+	// it is known what the rules say without it.
+	folded, folds bool
 }
 
 func newChunker(ev *event.Event) *chunker { return &chunker{ev: ev, headed: ev.HTTP == nil} }
@@ -45,19 +49,38 @@ func (w *chunker) next(c *chunk) bool {
 		c.head(w.ev)
 		w.headed = true
 	}
+	if w.fill(c) {
+		return true
+	}
+	if w.folded || !w.folds {
+		return false
+	}
+	w.folded, w.at = true, 0
+	return w.next(c)
+}
+
+// fill puts leaves from w.at on into c, and returns false when nothing is in it.
+func (w *chunker) fill(c *chunk) bool {
+	c.folded = w.folded
 	for ; w.at < len(w.ev.Leaves); w.at++ {
 		l := &w.ev.Leaves[w.at]
-		if !asArgument(l) {
+		header := l.Folded && l.Place == verdict.PlaceHeader
+		if l.Folded != w.folded || !header && !asArgument(l) {
+			w.folds = w.folds || l.Folded
 			continue
 		}
 		full := len(c.args) >= chunkLeaves || c.size+len(l.Value)+len(l.Name) > chunkBytes && len(c.args) > 0
 		if full || l.Record != c.record && (len(c.args) > 0 || c.in.HasHead) {
 			return true
 		}
+		if header { // of which there are a few, and no records
+			c.addHeader(l, int32(w.at))
+			continue
+		}
 		c.record = l.Record
 		c.add(l, int32(w.at))
 	}
-	return len(c.args) > 0 || c.in.HasHead
+	return len(c.args) > 0 || len(c.in.Headers) > 0 || c.in.HasHead
 }
 
 // plainHead gives an input without a request the head that Coraza evaluates
@@ -93,12 +116,16 @@ func (c *chunk) head(ev *event.Event) {
 	c.in.RemoteAddr = ev.Caller.IP
 	c.size += len(c.in.URI)
 	for i := range ev.Leaves {
-		if l := &ev.Leaves[i]; l.Place == verdict.PlaceHeader {
-			c.in.Headers = append(c.in.Headers, screen.Header{Name: l.Name, Value: l.Value})
-			c.headers = append(c.headers, int32(i))
-			c.size += len(l.Name) + len(l.Value)
+		if l := &ev.Leaves[i]; l.Place == verdict.PlaceHeader && !l.Folded {
+			c.addHeader(l, int32(i))
 		}
 	}
+}
+
+func (c *chunk) addHeader(l *event.Leaf, i int32) {
+	c.in.Headers = append(c.in.Headers, screen.Header{Name: l.Name, Value: l.Value})
+	c.headers = append(c.headers, i)
+	c.size += len(l.Name) + len(l.Value)
 }
 
 func (c *chunk) add(l *event.Leaf, i int32) {

@@ -40,7 +40,7 @@ func (e *Engine) inspectStock(ctx context.Context, ev *event.Event, res *verdict
 	c := chunk{record: -1}
 	c.in.HasHead = true
 	for i := range ev.Leaves {
-		if asArgument(&ev.Leaves[i]) {
+		if asArgument(&ev.Leaves[i]) && !ev.Leaves[i].Folded {
 			c.add(&ev.Leaves[i], int32(i))
 		}
 	}
