@@ -15,10 +15,13 @@ type engine struct {
 	err error
 }
 
-// warm builds what the engine left for after registration.
-func (e *engine) warm() error {
+// warm builds what the engine left for after registration, and tries it.
+func (e *engine) warm(ctx context.Context) error {
 	if e.err == nil {
 		e.err = e.waf.Warm()
+	}
+	if e.err == nil {
+		e.err = e.waf.Rehearse(ctx)
 	}
 	return e.err
 }

@@ -68,7 +68,7 @@ func Run(ctx context.Context, environ []string, out io.Writer) error {
 	if _, err := x.api.Register(ctx, Name, lambdaapi.Shutdown); err != nil {
 		return fmt.Errorf("register extension: %w", err)
 	}
-	err = x.start(listenErr)
+	err = x.start(ctx, listenErr)
 	settle()
 	if err != nil {
 		return errors.Join(err, x.api.InitError(ctx, "Extension.MerlonConfig", err.Error()))
@@ -166,7 +166,7 @@ func (x *extension) open() error {
 // start does what may be done after registration: it checks that the
 // configuration lets the function start, builds the engine, and says where
 // things stand. Its error refuses the INIT phase.
-func (x *extension) start(listenErr error) error {
+func (x *extension) start(ctx context.Context, listenErr error) error {
 	x.announce()
 	if x.cfg.Mode == config.ModeOff {
 		return nil // the kill switch works with anything else broken
@@ -189,7 +189,7 @@ func (x *extension) start(listenErr error) error {
 	if x.policy.Mode == verdict.Off {
 		return nil
 	}
-	if err := x.engine.warm(); err != nil {
+	if err := x.engine.warm(ctx); err != nil {
 		x.log.Error("the rules do not compile", zap.Error(err))
 		if x.policy.FailClosed {
 			return err

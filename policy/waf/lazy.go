@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/corazawaf/coraza/v3/experimental/plugins"
 	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
@@ -31,12 +32,13 @@ var register = sync.OnceFunc(func() {
 // automata is the memory that the automata of all patterns may take together.
 const automata = 4 << 20
 
-// lazyRx is a regular expression that is compiled once, on the first value. A
-// chunk that is under suspicion for one value holds many harmless ones, so an
-// automaton says first whether there is a match at all, at a tenth of the cost
-// of finding its groups. The embedded rule set's patterns are compiled by a
+// lazyRx is a regular expression that is compiled once, on the first value. Where
+// it meets many values or long ones, an automaton says first whether there is a match
+// at all, at a tenth of the cost of finding its groups. Making one costs as much
+// as some short values, and the first event that needs it should not wait for it. The embedded rule set's patterns are compiled by a
 // test, so the errors below cannot occur in a release.
 type lazyRx struct {
+	met     atomic.Int32 // values, up to fewValues
 	machine func() *automaton.Machine
 	compile func() *regexp.Regexp
 	binary  func() *binaryregexp.Regexp // for patterns of arbitrary bytes
@@ -60,6 +62,22 @@ func newLazyRx(o plugintypes.OperatorOptions, budget *automaton.Budget) (plugint
 	}, nil
 }
 
+// Before a pattern has met so many values, none of this length, it has no automaton.
+const (
+	fewValues = 16
+	longValue = 512
+)
+
+// automaton returns the automaton that goes before the expression for a value,
+// or nil.
+func (r *lazyRx) automaton(value string) *automaton.Machine {
+	if len(value) < longValue && r.met.Load() < fewValues {
+		r.met.Add(1)
+		return nil
+	}
+	return r.machine()
+}
+
 // maxCapture is the highest capture group a rule can refer to.
 const maxCapture = 9
 
@@ -68,7 +86,7 @@ func (r *lazyRx) Evaluate(tx plugintypes.TransactionState, value string) bool {
 	if r.binary != nil {
 		return r.evaluateBinary(tx, value)
 	}
-	auto := r.machine()
+	auto := r.automaton(value)
 	if auto != nil && !auto.Match(value) {
 		return false
 	}
