@@ -155,11 +155,11 @@ func (e *Engine) inspect(ctx context.Context, ev *event.Event, res *verdict.Insp
 	return err
 }
 
-// suspect is a chunk in which rules may match, with the rules that cannot.
+// suspect is a chunk in which rules may match, reduced to the arguments that they
+// look at, with the rules that cannot.
 type suspect struct {
 	*chunk
 	narrow [][2]int
-	args   []screen.Arg // what Coraza has to see of them
 }
 
 // screen returns the chunks that Coraza has to see.
@@ -191,7 +191,7 @@ func (e *Engine) scan(c *chunk) (suspect, error) {
 		}
 	}
 	if e.program == nil || e.opts.NoScreen {
-		return suspect{chunk: c, args: c.in.Args}, nil
+		return suspect{chunk: c}, nil
 	}
 	s := e.scratch.Get().(*screen.Scratch)
 	defer e.scratch.Put(s)
@@ -199,14 +199,11 @@ func (e *Engine) scan(c *chunk) (suspect, error) {
 	if r.Clean {
 		return suspect{}, nil
 	}
-	found := suspect{chunk: c, narrow: e.program.Narrow(nil, &c.in, r), args: c.in.Args}
+	narrow := e.program.Narrow(nil, &c.in, r)
 	if !r.All {
-		found.args = make([]screen.Arg, len(r.Args))
-		for i, at := range r.Args {
-			found.args[i] = c.in.Args[at]
-		}
+		c.reduce(r.Args)
 	}
-	return found, nil
+	return suspect{chunk: c, narrow: narrow}, nil
 }
 
 // chunkFindings is what one chunk added.
@@ -221,9 +218,7 @@ func (e *Engine) evaluate(ctx context.Context, ev *event.Event, s suspect) (foun
 	if !s.in.HasHead {
 		narrow = append(narrow, headless[:]...)
 	}
-	in := s.in
-	in.Args = s.args
-	m, err := e.run(&in, narrow)
+	m, err := e.run(&s.in, narrow)
 	if e.mine && err == nil {
 		return e.ownFindings(ctx, ev, s.chunk, m), nil
 	}

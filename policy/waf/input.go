@@ -128,6 +128,15 @@ func (c *chunk) addHeader(l *event.Leaf, i int32) {
 	c.size += len(l.Name) + len(l.Value)
 }
 
+// reduce drops the arguments that are not in the list of those to keep, which is in order.
+func (c *chunk) reduce(keep []int32) {
+	for i, at := range keep {
+		c.in.Args[i], c.args[i] = c.in.Args[at], c.args[at]
+	}
+	clear(c.in.Args[len(keep):])
+	c.in.Args, c.args = c.in.Args[:len(keep)], c.args[:len(keep)]
+}
+
 func (c *chunk) add(l *event.Leaf, i int32) {
 	origin := screen.Post
 	if l.Place == verdict.PlaceQuery {
