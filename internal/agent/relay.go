@@ -7,6 +7,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/merlon-security/merlon/internal/config"
+	"github.com/merlon-security/merlon/internal/event"
 	"github.com/merlon-security/merlon/internal/guard"
 	"github.com/merlon-security/merlon/internal/hello"
 	"github.com/merlon-security/merlon/internal/hello/server"
@@ -37,6 +38,7 @@ func (x *extension) newRelay() (*proxy.Relay, error) {
 func (x *extension) newGuard() *guard.Guard {
 	g := NewGuard(x.cfg, x.policy, &x.engine, x.reporter)
 	g.Keeper = x.newKeeper()
+	g.Limits = event.LimitsFor(x.memory())
 	d := &g.Deployment
 	d.Function.Name, d.Function.Version = x.environ["AWS_LAMBDA_FUNCTION_NAME"], x.environ["AWS_LAMBDA_FUNCTION_VERSION"]
 	d.Function.CodeID = CodeID(d.Function.Version, x.cfg.CodeID, x.taskRoot)

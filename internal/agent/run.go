@@ -116,11 +116,18 @@ func (x *extension) upstream() string {
 // tuneMemory keeps the collector from growing the heap into the function's
 // memory: an eighth of it, but never so little that collecting is all we do.
 func (x *extension) tuneMemory() {
-	mb, err := strconv.Atoi(x.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"])
-	if err != nil || x.environ["GOMEMLIMIT"] != "" {
-		return
+	if mb := x.memory(); mb > 0 && x.environ["GOMEMLIMIT"] == "" {
+		debug.SetMemoryLimit(int64(max(48, mb/8)) << 20)
 	}
-	debug.SetMemoryLimit(int64(max(48, mb/8)) << 20)
+}
+
+// memory is the function's, in megabytes; 0 if it is not known.
+func (x *extension) memory() int {
+	mb, err := strconv.Atoi(x.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"])
+	if err != nil {
+		return 0
+	}
+	return max(0, mb)
 }
 
 // quickInit sets the process up for the INIT phase and returns what undoes it:

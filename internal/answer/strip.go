@@ -120,6 +120,10 @@ func Ambiguous(raw []byte, ev *event.Event) bool {
 		_, err := layout(raw, ev.Spans)
 		return err != nil
 	}
+	if !ev.JSON {
+		// No service sends what cannot be read to its end, but for want of time.
+		return !slices.Contains(ev.Limits, "time")
+	}
 	if !json.Valid(raw) {
 		return false
 	}

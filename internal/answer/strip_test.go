@@ -88,9 +88,29 @@ func TestB7AmbiguousEventsAreNotOperatedOn(t *testing.T) {
 		if got, err := answer.Strip([]byte(tt.raw), locate(tt.raw, []string{one}), []int{0}); err == nil {
 			t.Errorf("Strip(%s) = %s, want an error", tt.name, got)
 		}
-		if got := answer.Ambiguous([]byte(tt.raw), &event.Event{}); got != tt.ambiguous {
+		if got := answer.Ambiguous([]byte(tt.raw), &event.Event{JSON: true}); got != tt.ambiguous {
 			t.Errorf("Ambiguous(%s) = %t", tt.name, got)
 		}
+	}
+}
+
+// B7: what breaks off, or has more values than the decoder reads, came from no
+// service. What there was no time for may have.
+func TestB7UnreadableEventsAreAmbiguous(t *testing.T) {
+	t.Parallel()
+	lim := event.DefaultLimits()
+	lim.Nodes = 5
+	whole := batchOf(sqsMessage("a", "1", queue, ""), sqsMessage("b", "1", queue, ""))
+	for name, ev := range map[string]*event.Event{
+		"broken off":      decode(whole[:len(whole)-1]),
+		"too many values": event.Decode([]byte(whole), nil, lim),
+	} {
+		if records, _ := answer.Records([]byte(whole), ev); len(records) > 0 || !answer.Ambiguous([]byte(whole), ev) {
+			t.Errorf("%s: %d records, ambiguous %t, want a refusal", name, len(records), answer.Ambiguous([]byte(whole), ev))
+		}
+	}
+	if answer.Ambiguous([]byte(whole), &event.Event{Limits: []string{"time"}}) || answer.Ambiguous([]byte(whole), decode(whole)) {
+		t.Error("an event of a service is ambiguous")
 	}
 }
 

@@ -1,7 +1,6 @@
 package event
 
 import (
-	"bytes"
 	"compress/flate"
 	"compress/gzip"
 	"compress/zlib"
@@ -96,16 +95,16 @@ func (d *decoder) inflateOne(val, coding string) (out string, ok bool) {
 	if err != nil {
 		return "", false
 	}
-	var b bytes.Buffer
+	var b strings.Builder // its text is not copied once more
 	left := max(0, d.lim.Decoded-d.decoded)
 	n, err := io.Copy(&b, io.LimitReader(r, int64(left)+1))
+	out = b.String()
 	if n > int64(left) {
 		d.limit("decoded")
-		b.Truncate(left)
-		err = nil
+		out, err = out[:left], nil
 	}
-	d.decoded += b.Len()
-	return b.String(), err == nil
+	d.decoded += len(out)
+	return out, err == nil
 }
 
 // fromWide transcodes text that is plainly UTF-16 or UTF-32: with a byte order

@@ -153,6 +153,19 @@ func DefaultLimits() Limits {
 	return Limits{Bytes: 8 << 20, Nodes: 400_000, Decoded: 32 << 20, Nesting: 8, Depth: 500}
 }
 
+// LimitsFor are the limits in a function with so many megabytes of memory, most
+// of which are its own: what an event is decoded to is held some six times over,
+// as bytes, as text and as what rules make of it. 84 KB of gzip would otherwise
+// take 220 MB. Unknown memory (0) is enough.
+func LimitsFor(megabytes int) Limits {
+	lim := DefaultLimits()
+	if megabytes > 0 {
+		lim.Nodes = min(lim.Nodes, max(100_000, 800*megabytes))
+		lim.Decoded = min(lim.Decoded, max(8<<20, megabytes<<20/16))
+	}
+	return lim
+}
+
 // Header returns the first value of a request header; empty if there is none.
 func (e *Event) Header(name string) string {
 	if e.HTTP == nil {

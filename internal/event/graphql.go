@@ -16,8 +16,11 @@ func (d *decoder) graphql(val string, at leafAt) bool {
 	if !opensGraphQL(val) || d.deep(at) {
 		return false
 	}
-	lex := graphLexer{s: val}
+	lex := graphLexer{s: val, most: d.lim.Nodes}
 	if !lex.run() || !d.spend(len(val)) {
+		if lex.full() {
+			d.limit("leaves")
+		}
 		return false
 	}
 	d.layers++
@@ -67,16 +70,19 @@ type graphLexer struct {
 	last  string // the last name
 	label string // the name before the last colon
 	open  []byte
+	most  int // names that are worth holding; no query has as many
 }
 
 func (l *graphLexer) run() bool {
 	for l.i < len(l.s) {
-		if !l.token() {
+		if !l.token() || l.full() {
 			return false
 		}
 	}
 	return len(l.open) == 0 && len(l.names) > 0
 }
+
+func (l *graphLexer) full() bool { return len(l.names)+len(l.texts) > l.most }
 
 func (l *graphLexer) token() bool {
 	switch c := l.s[l.i]; {
