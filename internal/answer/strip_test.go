@@ -11,6 +11,7 @@ import (
 
 	"github.com/merlon-security/merlon/internal/answer"
 	"github.com/merlon-security/merlon/internal/event"
+	"github.com/merlon-security/merlon/internal/event/eventtest"
 )
 
 // locate finds the given texts in raw, one behind the other.
@@ -192,6 +193,9 @@ func FuzzStrip(f *testing.F) {
 	f.Add([]byte(`{"records":{"p":[1,2],"q":[]}}`), uint64(2))
 	f.Add([]byte(` [ {"a":"]"} , "\"" ] `), uint64(3))
 	f.Add([]byte(`{"Records":[1],"Recordſ":[2]}`), uint64(0))
+	for _, raw := range eventtest.Samples(f, "../..") {
+		f.Add(raw, uint64(5))
+	}
 	f.Fuzz(func(t *testing.T, raw []byte, mask uint64) {
 		answer.Ambiguous(raw, &event.Event{})
 		var records []event.Record

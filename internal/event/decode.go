@@ -62,7 +62,7 @@ func (d *decoder) event(text string, ctxHeaders map[string][]string) {
 		d.http(root.doc)
 	} else {
 		d.batch(root.doc, root.ok && text == doc.src && len(text) == size)
-		d.resolver(root.doc)
+		d.carried(root.doc)
 		d.plain(root.doc)
 	}
 	d.caller(root.doc)

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-var update = flag.Bool("update", false, "write foldtable.go")
+var update = flag.Bool("update", false, "write what is generated: foldtable.go, the table of leaves")
 
 // bestFit is what Microsoft's conversion to code page 1252 makes of runes that
 // it lacks, as far as it is a sign that has a meaning to a parser

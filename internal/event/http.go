@@ -60,6 +60,9 @@ func (d *decoder) collect(r *request) {
 	for _, key := range [...]string{"queryStringParameters", "multiValueQueryStringParameters", "query_string_parameters"} {
 		dc.each(0, key, func(c int32) { r.take(c, dc.regular(c)); r.query = dc.pairs(c, r.query) })
 	}
+	if d.ev.Source == Authorizer { // of AppSync
+		dc.each(0, "requestHeaders", func(c int32) { r.take(c, dc.regular(c)); r.headers = dc.pairs(c, r.headers) })
+	}
 	var queries []string
 	dc.each(0, "rawQueryString", func(c int32) {
 		v := dc.text(c)

@@ -418,6 +418,13 @@ func TestResolversHaveTheHeadersOfTheirRequest(t *testing.T) {
 			}
 		}
 	}
+	for raw, at := range map[string]string{
+		`{"xAmzRequestId":"r","userRequest":{"url":"https://a.example/b","headers":{"accept-encoding":"gzip, deflate"}},"getObjectContext":{}}`:                     "userRequest.headers.",
+		`{"token":"t","signatureVerified":false,"protocols":["http"],"protocolData":{"http":{"headers":{"accept-encoding":"gzip, deflate"},"queryString":"?a=b"}}}`: "protocolData.http.headers.",
+		`{"authorizationToken":"t","requestContext":{"apiId":"a"},"requestHeaders":{"accept-encoding":"gzip, deflate"}}`:                                            "requestHeaders.",
+	} {
+		wantLeaves(t, decode(raw), "header "+at+"accept-encoding accept-encoding=gzip, deflate")
+	}
 	// What is no header there is an argument, as it is anywhere.
 	ev := decode(`{"arguments":{},"info":{"fieldName":"f"},"request":{"headers":{"a":{"b":"<script>"},"c":"d"}}}`)
 	wantLeaves(t, ev, "argument request.headers.a.b b=<script>", "argument request.headers.c c=d")

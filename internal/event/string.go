@@ -35,6 +35,9 @@ func (d *decoder) views(val string, at leafAt) {
 	if strings.IndexByte(val, '%') >= 0 && (plainText(val) || mostlyText(val)) {
 		d.percent(val, at)
 	}
+	if strings.IndexByte(val, '\n') > 0 {
+		d.cells(val, at)
+	}
 	if len(val) < minBase64 {
 		return
 	}
