@@ -390,3 +390,35 @@ func TestBenignBatchIsInspectedOnce(t *testing.T) {
 		t.Errorf("judgement %+v after %d inspections", j.Verdict, calls)
 	}
 }
+
+// B23: a class of rules that is only watched for a trigger is delivered, and the
+// verdict says by which entry and why; the other class is removed.
+func TestB23VerdictNamesWhatSetTheMode(t *testing.T) {
+	t.Parallel()
+	f, err := policy.Parse([]byte("apiVersion: merlon.dev/v1\nkind: Policy\nmode: block\nmodes:\n- {triggers: [sqs], rules: [sqli], mode: monitor, reason: the queue carries reports}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		body      string
+		delivered bool
+		setBy     string
+	}{
+		"watched":  {hostile, true, "modes[0]"},
+		"enforced": {"<script>alert(1)</script>", false, "mode"},
+	} {
+		k := &keeper{}
+		g, r := stripping(t, k)
+		if err := f.Apply(g.Policy); err != nil {
+			t.Fatal(err)
+		}
+		out := inspect(t, g, messages(message("a", "first"), message("b", tt.body)))
+		rec := r.all[0]
+		if (out.Replace == nil) != tt.delivered || rec.ModeSetBy != tt.setBy || (len(k.kept) == 0) != tt.delivered {
+			t.Errorf("%s: delivered %s, %s by %s, %d kept", name, out.Replace, rec.Mode, rec.ModeSetBy, len(k.kept))
+		}
+		if tt.delivered && (rec.Mode != "monitor" || rec.Action != verdict.ActionMonitor || !strings.Contains(rec.Message, "modes[0] of the policy: the queue carries reports")) {
+			t.Errorf("%s: record %+v", name, rec)
+		}
+	}
+}
