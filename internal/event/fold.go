@@ -16,23 +16,21 @@ import (
 // folds adds that view of every leaf that has one.
 func (d *decoder) folds() {
 	for i := range d.ev.Leaves {
-		l := &d.ev.Leaves[i]
-		if beyondASCII(l.Value) || beyondASCII(l.Name) {
-			d.fold(l, l.Value)
-			continue
+		if i%clockStep == clockStep-1 && past(d.lim.Until) {
+			d.limit("time")
+			return
 		}
+		l := &d.ev.Leaves[i]
+		plain := l.Value
 		switch l.Place { // of these, what is sent encoded stands so
 		case verdict.PlacePath:
-			d.foldDecoded(l, unescapePath(l.Value))
+			plain = unescapePath(plain)
 		case verdict.PlaceCookie:
-			d.foldDecoded(l, unescapeCookie(l.Value))
+			plain = unescapeCookie(plain)
 		}
-	}
-}
-
-func (d *decoder) foldDecoded(l *Leaf, plain string) {
-	if plain != l.Value && beyondASCII(plain) {
-		d.fold(l, plain)
+		if beyondASCII(plain) || beyondASCII(l.Name) {
+			d.fold(l, plain)
+		}
 	}
 }
 

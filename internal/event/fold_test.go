@@ -114,6 +114,7 @@ func TestC2FoldsAreViews(t *testing.T) {
 		{"query", v2(`"rawQueryString":"q=%EF%BC%9Cb"`), []string{"query rawQueryString.q q=＜b", "query rawQueryString.q q=<b"}},
 		{"path", v2(`"rawPath":"/%EF%BC%9Cb"`), []string{"path rawPath path=/%EF%BC%9Cb", "path rawPath path=/<b"}},
 		{"decoded path", v2(`"rawPath":"/＜b"`), []string{"path rawPath path=/<b"}},
+		{"path of both", v2(`"rawPath":"/é/%EF%BC%9Cb"`), []string{"path rawPath path=/é/<b"}},
 		{"cookie", v2(`"cookies":["c=%EF%BC%9Cb"]`), []string{"cookie cookies[0].c c=%EF%BC%9Cb", "argument cookies[0].c c=<b"}},
 		{"header", v2(`"headers":{"x-a":"＜b"}`), []string{"header headers.x-a x-a=＜b", "header headers.x-a x-a=<b"}},
 		{"form", v2(`"headers":{"content-type":"application/x-www-form-urlencoded"},"body":"a=%EF%BC%9Cb"`), []string{"body body.a a=<b"}},
