@@ -297,7 +297,8 @@ func (c *compiler) addPattern(text string, bytes bool) int32 {
 func (c *compiler) addClauses(cond necessary.Cond) []clause {
 	var out []clause
 	for _, cl := range cond {
-		k := clause{bytes: cl.Bytes, literal: -1, weight: float32(cl.Weight())}
+		k := clause{bytes: cl.Bytes, hints: cl.Hints(), literal: -1, stripped: cl.Stripped, weight: float32(cl.Weight())}
+		k.rarity = float32((&necessary.Clause{Bytes: k.hints[0]}).Weight())
 		if len(cl.Literals) > 0 {
 			text := strings.Join(cl.Literals, "\n\x00")
 			bit, ok := c.clauses[text]

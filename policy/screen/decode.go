@@ -58,6 +58,13 @@ func (d *decoder) set() (m transform.Bytes) {
 	return m
 }
 
+func (d *decoder) float() float32 {
+	if s := d.take(4); len(s) == 4 {
+		return math.Float32frombits(binary.LittleEndian.Uint32([]byte(s)))
+	}
+	return 0
+}
+
 // decodeList reads a list. Every element takes at least a byte, so that a
 // damaged length cannot ask for more memory than there is data.
 func decodeList[T any](d *decoder, one func(*T)) []T {
@@ -100,10 +107,9 @@ func (d *decoder) operator(o *operator) {
 }
 
 func (d *decoder) clause(c *clause) {
-	c.bytes, c.literal = d.set(), int32(d.int())
-	if s := d.take(4); len(s) == 4 {
-		c.weight = math.Float32frombits(binary.LittleEndian.Uint32([]byte(s)))
-	}
+	c.bytes, c.hints[0], c.hints[1] = d.set(), d.set(), d.set()
+	c.literal, c.stripped = int32(d.int()), d.bool()
+	c.weight, c.rarity = d.float(), d.float()
 }
 
 func (d *decoder) member(m *member) {

@@ -13,7 +13,7 @@ import (
 )
 
 // magic begins a written program. The number counts forms: a reader takes its own only.
-const magic = "merlon screen 2\n"
+const magic = "merlon screen 3\n"
 
 // MarshalBinary returns the flat form that Load reads: no pattern is analysed
 // and no SecLang read when a program starts from it.
@@ -45,6 +45,10 @@ func (e *encoder) bool(b bool) {
 	} else {
 		e.byte(0)
 	}
+}
+
+func (e *encoder) float(f float32) {
+	e.out = binary.LittleEndian.AppendUint32(e.out, math.Float32bits(f))
 }
 
 func (e *encoder) set(m *transform.Bytes) {
@@ -100,8 +104,12 @@ func (e *encoder) operator(o *operator) {
 
 func (e *encoder) clause(c *clause) {
 	e.set(&c.bytes)
+	e.set(&c.hints[0])
+	e.set(&c.hints[1])
 	e.int(int(c.literal))
-	e.out = binary.LittleEndian.AppendUint32(e.out, math.Float32bits(c.weight))
+	e.bool(c.stripped)
+	e.float(c.weight)
+	e.float(c.rarity)
 }
 
 func (e *encoder) member(m *member) {

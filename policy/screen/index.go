@@ -33,6 +33,7 @@ type index struct {
 	own      [][]uint64        // rules applied to the text of a node
 	moved    [][]uint64        // the same without multiMatch rules, which keep looking at the value itself
 	below    [][]uint64        // rules applied to the text of a node or of one behind it
+	subtree  [][]int32         // a node and those behind it, in their order
 
 	all    []uint64        // rules with slots
 	always []uint64        // rules without a condition
@@ -41,6 +42,11 @@ type index struct {
 	byBit  [][]uint64      // rules to consider for the bit of a literal clause
 	bits   []uint64        // bits with a set
 	junk   transform.Bytes
+
+	byHint   []uint64        // rules a byte keeps alive: 256 sets, one behind the other
+	hints    transform.Bytes // bytes with a set that is not empty
+	hintless []uint64        // rules no byte rules out
+	finders  []finder
 }
 
 // namedSet is a set of rules that concerns elements of a name.
@@ -61,7 +67,9 @@ func (p *Program) finish() {
 	p.heads, p.all, p.always = p.newSet(), p.newSet(), p.newSet()
 	p.kept, p.captive = p.newSet(), p.newSet()
 	p.byByte = make([]uint64, 256*p.width)
+	p.byHint, p.hintless = make([]uint64, 256*p.width), p.newSet()
 	p.nodeSets()
+	p.finders = make([]finder, len(p.nodes)+moreFinders)
 	p.metaHead = make([]bool, len(p.metas))
 	for i, m := range p.metas {
 		p.byID = append(p.byID, int32(i))
@@ -99,6 +107,7 @@ func (p *Program) finish() {
 		put(p.all, i)
 		p.indexTargets(i)
 		p.indexCondition(i)
+		p.indexHint(i)
 		for _, at := range r.nodes {
 			put(p.own[at], i)
 			if len(r.nodes) == 1 {
@@ -125,6 +134,10 @@ func (p *Program) nodeSets() {
 			m = p.nodes[i].kind.Trigger()
 		}
 		p.triggers = append(p.triggers, m)
+		p.subtree = append(p.subtree, nil)
+		for up := int32(i); up > 0; up = p.nodes[up].parent {
+			p.subtree[up] = append(p.subtree[up], int32(i))
+		}
 	}
 }
 
@@ -180,12 +193,8 @@ func (p *Program) indexCondition(i int) {
 			best = &r.clauses[j]
 		}
 	}
-	for b := range 256 {
-		if best.bytes.Has(byte(b)) {
-			put(p.byByte[b*p.width:(b+1)*p.width], i)
-			p.bytes.AddRange(byte(b), byte(b))
-		}
-	}
+	p.enter(p.byByte, &best.bytes, i)
+	p.bytes.Join(&best.bytes)
 	if best.literal >= 0 {
 		if p.byBit[best.literal] == nil {
 			p.byBit[best.literal] = p.newSet()
@@ -193,4 +202,32 @@ func (p *Program) indexCondition(i int) {
 		put(p.byBit[best.literal], i)
 		put(p.bits, int(best.literal))
 	}
+}
+
+// enter puts a rule into the sets of the bytes.
+func (p *Program) enter(sets []uint64, bytes *transform.Bytes, rule int) {
+	for b := range 256 {
+		if bytes.Has(byte(b)) {
+			put(sets[b*p.width:(b+1)*p.width], rule)
+		}
+	}
+}
+
+// indexHint enters a rule under the bytes of its rarest hint.
+func (p *Program) indexHint(i int) {
+	r := &p.rules[i]
+	if len(r.clauses) == 0 {
+		put(p.hintless, i)
+		return
+	}
+	best := &r.clauses[0]
+	for j := range r.clauses {
+		c := &r.clauses[j]
+		c.common = c.literal >= 0 && c.weight > commonWeight && r.op.code != opWords
+		if c.rarity < best.rarity {
+			best = c
+		}
+	}
+	p.enter(p.byHint, &best.hints[0], i)
+	p.hints.Join(&best.hints[0])
 }

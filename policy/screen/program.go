@@ -9,6 +9,10 @@
 // value has what every match of it must contain (package necessary), and only
 // then is the rule's own operator run. Transformations share the scan of the
 // untransformed value unless it has a byte that triggers them.
+//
+// What a transformation makes of a value is computed only if the bytes it can
+// have leave one of the rules behind it possible, and searched only for the
+// literals these rules depend on.
 package screen
 
 import (
@@ -89,9 +93,13 @@ type rule struct {
 
 // clause is one clause of a condition: a byte of the set or a literal with the bit.
 type clause struct {
-	bytes   transform.Bytes
-	literal int32 // bit, or -1
-	weight  float32
+	bytes    transform.Bytes
+	hints    [2]transform.Bytes // what satisfies the clause has a byte of each
+	literal  int32              // bit, or -1
+	stripped bool               // a literal without junk counts, too
+	weight   float32
+	rarity   float32 // weight of the first hint
+	common   bool    // derived, see index.go
 }
 
 // selection is one variable: slots and which of their elements.

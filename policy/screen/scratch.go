@@ -28,7 +28,13 @@ type Scratch struct {
 	nodeAt  []int32   // text of each node, for the value at hand
 	want    []uint64  // rules in question, for the value at hand
 	cand    []uint64
-	group   []uint64 // width words per text: the rules applied to it
+	group   []uint64          // width words per text: the rules applied to it
+	alive   []uint64          // width words per text: the rules its bytes do not rule out
+	unsure  []uint64          // rules that wait for literals
+	reach   []transform.Bytes // by node: bytes beyond which its text has none
+	near    []uint64          // width words per node: the rules those do not rule out
+	made    []applied
+	use     []int // finders for the text at hand
 
 	seen   []uint64 // rules found
 	failed []uint64 // rules with a link that fails whatever the starter matched
@@ -64,12 +70,22 @@ type text struct {
 	result int32
 }
 
-// scanned is what one pass over a text has shown.
+// scanned is what is known of a text, and of those that differ from it in case alone.
 type scanned struct {
 	present transform.Bytes // of the normal form
 	plain   []uint64        // clauses with a literal in the text
 	strip   []uint64        // the same in the text without junk, where it has any
+	looked  []uint64        // finders that have been tried
 	junk    bool
+	whole   bool // every literal has been looked for in the text
+	bare    bool // and in the text without junk, or it has none
+}
+
+// applied is a transformation of a text and its outcome.
+type applied struct {
+	from, to int32
+	kind     transform.Kind
+	changed  bool
 }
 
 // NewScratch returns working memory for scans with p.
@@ -77,6 +93,7 @@ func (p *Program) NewScratch() *Scratch {
 	return &Scratch{
 		p: p, seed: maphash.MakeSeed(), table: make([]int32, 256),
 		nodeAt: make([]int32, len(p.nodes)), want: p.newSet(), cand: p.newSet(), seen: p.newSet(), failed: p.newSet(),
+		unsure: p.newSet(), reach: make([]transform.Bytes, len(p.nodes)), near: make([]uint64, len(p.nodes)*p.width),
 		places: make([]Hit, len(p.rules)), clean: newCleanCache(p.width), wanted: p.newSet(),
 	}
 }

@@ -34,7 +34,7 @@ func (b *Builder) Build() (*Set, error) {
 	if len(b.words) >= 1<<16 {
 		return nil, fmt.Errorf("%d literals: want fewer than 65536", len(b.words))
 	}
-	s := &Set{pairs: make([]uint64, maxWindow*pairWords), windows: make([]uint64, windowBits/64)}
+	s := &Set{windows: make([]uint64, windowBits/64)}
 	var (
 		load    = map[uint32]int{} // literals by window, so that none is crowded
 		byHash  = make([][]entry, bucketCount)
@@ -52,9 +52,6 @@ func (b *Builder) Build() (*Set, error) {
 		off, size := chooseWindow(word, load)
 		h := hash(key(word[off:off+size]), size)
 		load[h]++
-		pair := uint32(word[off])<<8 | uint32(word[off+1])
-		s.pairs[pair>>6] |= 1 << (pair & 63)
-		s.pairs[uint32(size-1)*pairWords+pair>>6] |= 1 << (pair & 63)
 		s.windows[h>>16>>6] |= 1 << (h >> 16 & 63)
 		byHash[h>>20] = append(byHash[h>>20], entry{literal: uint16(i), offset: uint8(off), size: uint8(size)})
 	}

@@ -7,11 +7,8 @@ import (
 
 // Append appends the set in the form Read takes: the lengths of its tables, then the tables.
 func (s *Set) Append(out []byte) []byte {
-	for _, n := range []int{len(s.pairs), len(s.windows), len(s.buckets), len(s.entries), len(s.starts), len(s.marks), len(s.markAt), len(s.text)} {
+	for _, n := range []int{len(s.windows), len(s.buckets), len(s.entries), len(s.starts), len(s.marks), len(s.markAt), len(s.text)} {
 		out = binary.LittleEndian.AppendUint32(out, uint32(n))
-	}
-	for _, w := range s.pairs {
-		out = binary.LittleEndian.AppendUint64(out, w)
 	}
 	for _, w := range s.windows {
 		out = binary.LittleEndian.AppendUint64(out, w)
@@ -39,25 +36,24 @@ var errDamaged = errors.New("literals are damaged")
 
 // Read reads a set, which must be all of data. The set keeps a part of data.
 func Read(data string) (*Set, error) {
-	const counts = 8
+	const counts = 7
 	if len(data) < 4*counts {
 		return nil, errDamaged
 	}
 	var n [counts]int
 	size := 4 * counts
-	for i, width := range [counts]int{8, 8, 2, 4, 4, 2, 4, 1} {
+	for i, width := range [counts]int{8, 2, 4, 4, 2, 4, 1} {
 		n[i] = int(u32(data[4*i:]))
 		size += n[i] * width
 	}
-	if size != len(data) || n[0] != maxWindow*pairWords || n[1] != windowBits/64 || n[2] != bucketCount+1 || n[4] < 1 || n[4] != n[6] {
+	if size != len(data) || n[0] != windowBits/64 || n[1] != bucketCount+1 || n[3] < 1 || n[3] != n[5] {
 		return nil, errDamaged
 	}
 	s := &Set{
-		pairs: make([]uint64, n[0]), windows: make([]uint64, n[1]), buckets: make([]uint16, n[2]), entries: make([]entry, n[3]),
-		starts: make([]uint32, n[4]), marks: make([]uint16, n[5]), markAt: make([]uint32, n[6]),
+		windows: make([]uint64, n[0]), buckets: make([]uint16, n[1]), entries: make([]entry, n[2]),
+		starts: make([]uint32, n[3]), marks: make([]uint16, n[4]), markAt: make([]uint32, n[5]),
 	}
 	in := data[4*counts:]
-	in = readAll(in, s.pairs, 8, u64)
 	in = readAll(in, s.windows, 8, u64)
 	in = readAll(in, s.buckets, 2, u16)
 	in = readAll(in, s.entries, 4, func(b string) entry { return entry{literal: u16(b), offset: b[2], size: b[3]} })

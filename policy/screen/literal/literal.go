@@ -10,7 +10,6 @@ package literal
 
 // Set is an immutable set of literals in lower case. It is safe for concurrent use.
 type Set struct {
-	pairs   []uint64 // 65536 bits: first two bytes of a window; then the same for windows of 2, 3 and 4 bytes alone
 	windows []uint64 // windowBits bits: hash of a whole window
 	buckets []uint16 // buckets+1 starts into entries, by hash
 	entries []entry

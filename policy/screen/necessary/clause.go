@@ -24,6 +24,8 @@ const Junk = `"')[\^`
 type Clause struct {
 	Bytes    transform.Bytes
 	Literals []string // at least two bytes each, sorted, none containing another
+	// Stripped: a literal may stand in the value without junk instead.
+	Stripped bool
 }
 
 // Cond is a conjunction. Without clauses nothing is known.
@@ -81,10 +83,59 @@ next:
 
 // or joins two clauses into the one that holds when either does.
 func (c Clause) or(d Clause) Clause {
-	out := Clause{Bytes: c.Bytes, Literals: slices.Concat(c.Literals, d.Literals)}
+	out := Clause{Bytes: c.Bytes, Literals: slices.Concat(c.Literals, d.Literals), Stripped: c.Stripped || d.Stripped}
 	out.Bytes.Join(&d.Bytes)
 	out.minimise()
 	return out
+}
+
+// Hints returns two sets of bytes. Every value that satisfies the clause has a
+// byte of each: one of the clause's own, or those of a literal, of which the
+// sets have different ones where it has different ones.
+func (c *Clause) Hints() (hints [2]transform.Bytes) {
+	rest := make([]transform.Bytes, len(c.Literals))
+	for i, s := range c.Literals {
+		rest[i].Add(s)
+	}
+	for h := range hints {
+		hints[h] = c.Bytes
+		cover(&hints[h], rest)
+		for i := range rest {
+			if less := rest[i].Without(&hints[h]); !less.Empty() {
+				rest[i] = less
+			}
+		}
+	}
+	return hints
+}
+
+// cover adds to set a byte of each of the sets that has none in common with
+// it, preferring the bytes that are rare in benign values and in many of the
+// sets (Chvátal 1979).
+func cover(set *transform.Bytes, of []transform.Bytes) {
+	for {
+		var covers [256]int
+		for i := range of {
+			if of[i].Meets(set) {
+				continue
+			}
+			for b := range covers {
+				if of[i].Has(byte(b)) {
+					covers[b]++
+				}
+			}
+		}
+		best, most := byte(0), 0.0
+		for b, n := range covers {
+			if worth := float64(n) / presence(byte(b)); worth > most {
+				best, most = byte(b), worth
+			}
+		}
+		if most == 0 {
+			return
+		}
+		set.AddRange(best, best)
+	}
 }
 
 // full reports whether every non-empty value satisfies the clause.
@@ -165,7 +216,7 @@ func (cond Cond) best(most int) Cond {
 	var out Cond
 	for _, c := range cond {
 		if len(out) < most && !slices.ContainsFunc(out, func(o Clause) bool {
-			return o.Bytes == c.Bytes && slices.Equal(o.Literals, c.Literals)
+			return o.Bytes == c.Bytes && o.Stripped == c.Stripped && slices.Equal(o.Literals, c.Literals)
 		}) {
 			out = append(out, c)
 		}

@@ -91,7 +91,9 @@ func (in info) clause() (Clause, bool) {
 			}
 		}
 	}
-	return literalClause(in.exact, escape)
+	c, ok := literalClause(in.exact, escape)
+	c.Stripped = !in.junk.Empty() && len(c.Literals) > 0
+	return c, ok
 }
 
 func exactly(set ...string) info { return info{exact: set, known: true} }

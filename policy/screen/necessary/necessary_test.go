@@ -12,6 +12,7 @@ import (
 	coreruleset "github.com/corazawaf/coraza-coreruleset/v4"
 
 	"github.com/merlon-security/merlon/policy/screen/necessary"
+	"github.com/merlon-security/merlon/policy/screen/transform"
 	"github.com/merlon-security/merlon/policy/seclang"
 )
 
@@ -104,6 +105,10 @@ func probe(t *testing.T, name, pattern string, rounds int) (matched int) {
 	if err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
+	var hints [][2]transform.Bytes
+	for _, c := range cond {
+		hints = append(hints, c.Hints())
+	}
 	tree, err := syntax.Parse(pattern, syntax.Perl)
 	if err != nil {
 		t.Fatal(err)
@@ -121,6 +126,13 @@ func probe(t *testing.T, name, pattern string, rounds int) (matched int) {
 		matched++
 		if !cond.Holds(s) {
 			t.Fatalf("%s: %s matches %q, but its condition %+v does not hold", name, pattern, s, cond)
+		}
+		var present transform.Bytes
+		present.Add(string(necessary.Normal(nil, s)))
+		for i, h := range hints {
+			if !h[0].Meets(&present) || !h[1].Meets(&present) {
+				t.Fatalf("%s: %s matches %q, which has no byte of the hints %v of %+v", name, pattern, s, h, cond[i])
+			}
 		}
 	}
 	return matched

@@ -41,7 +41,7 @@ func (cond Cond) Holds(s string) bool {
 	for _, c := range cond {
 		ok := c.Bytes.Meets(&present)
 		for _, l := range c.Literals {
-			ok = ok || strings.Contains(normal, l) || strings.Contains(stripped, l)
+			ok = ok || strings.Contains(normal, l) || c.Stripped && strings.Contains(stripped, l)
 		}
 		if !ok {
 			return false

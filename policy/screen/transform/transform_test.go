@@ -25,6 +25,12 @@ func compare(t *testing.T, buf []byte, k transform.Kind, trigger *transform.Byte
 	if !trigger.Meets(&present) && s != "" && want != s {
 		t.Fatalf("%s(%q) = %q without a trigger byte", k, s, want)
 	}
+	reach, known := k.Reach(&present)
+	for i := 0; i < len(want) && known; i++ {
+		if !reach.Has(want[i]) {
+			t.Fatalf("%s(%q) = %q has a byte beyond its reach", k, s, want)
+		}
+	}
 	return got
 }
 
