@@ -157,6 +157,9 @@ func (c *compiler) compileRule(i int) (rule, error) {
 			return out, unknown("transformations of a count")
 		}
 		out.clauses = c.addClauses(cond)
+		for j := range out.clauses {
+			out.clauses[j].common = out.clauses[j].common && op.code != opWords
+		}
 	}
 	var err error
 	if out.members, err = c.members(r, &out); err != nil {
@@ -310,6 +313,7 @@ func (c *compiler) addClauses(cond necessary.Cond) []clause {
 				}
 			}
 			k.literal = bit
+			k.common = (&necessary.Clause{Literals: cl.Literals}).Weight() > commonWeight
 		}
 		out = append(out, k)
 	}

@@ -108,7 +108,7 @@ func (d *decoder) operator(o *operator) {
 
 func (d *decoder) clause(c *clause) {
 	c.bytes, c.hints[0], c.hints[1] = d.set(), d.set(), d.set()
-	c.literal, c.stripped = int32(d.int()), d.bool()
+	c.literal, c.stripped, c.common = int32(d.int()), d.bool(), d.bool()
 	c.weight, c.rarity = d.float(), d.float()
 }
 

@@ -108,6 +108,7 @@ func (e *encoder) clause(c *clause) {
 	e.set(&c.hints[1])
 	e.int(int(c.literal))
 	e.bool(c.stripped)
+	e.bool(c.common)
 	e.float(c.weight)
 	e.float(c.rarity)
 }

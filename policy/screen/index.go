@@ -1,6 +1,7 @@
 package screen
 
 import (
+	"math/bits"
 	"slices"
 
 	"github.com/merlon-security/merlon/policy/screen/automaton"
@@ -206,8 +207,9 @@ func (p *Program) indexCondition(i int) {
 
 // enter puts a rule into the sets of the bytes.
 func (p *Program) enter(sets []uint64, bytes *transform.Bytes, rule int) {
-	for b := range 256 {
-		if bytes.Has(byte(b)) {
+	for i, word := range bytes {
+		for ; word != 0; word &= word - 1 {
+			b := i<<6 + bits.TrailingZeros64(word)
 			put(sets[b*p.width:(b+1)*p.width], rule)
 		}
 	}
@@ -222,9 +224,7 @@ func (p *Program) indexHint(i int) {
 	}
 	best := &r.clauses[0]
 	for j := range r.clauses {
-		c := &r.clauses[j]
-		c.common = c.literal >= 0 && c.weight > commonWeight && r.op.code != opWords
-		if c.rarity < best.rarity {
+		if c := &r.clauses[j]; c.rarity < best.rarity {
 			best = c
 		}
 	}

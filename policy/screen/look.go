@@ -13,8 +13,9 @@ import (
 // alone that could still rule a rule out, and patterns are tried in batches.
 const longText = 512
 
-// commonWeight is the weight from which a clause is taken to hold for every
-// long text: of the literals of such clauses there always is one.
+// commonWeight is the weight of literals from which a clause is taken to hold
+// for every long text: one of them is always there. Which words are there, a
+// search for words has to know.
 const commonWeight = 0.6
 
 // finder looks for a part of the literals, and is made when it is first needed.
@@ -247,7 +248,7 @@ func (s *Scratch) withoutJunk(text string) string {
 // of patterns takes no longer than one for each of them.
 func (s *Scratch) sift(t int) {
 	p, tx := s.p, &s.texts[t]
-	const several = 3
+	const several = 2
 	if len(tx.text) < longText {
 		return
 	}

@@ -32,7 +32,7 @@ func (w writer) embedded(v string) string {
 // tested with and on made-up ones, short, inside long texts, and two of them
 // far apart.
 func TestScanAgainstReference(t *testing.T) {
-	w := writer{rand.New(rand.NewPCG(*seed, 17))}
+	w := writer{Rand: rand.New(rand.NewPCG(*seed, 17))}
 	values := []string{"", prose, strings.Repeat(prose, 20), strings.ToUpper(strings.Repeat(prose, 3)), strings.Repeat("é\u017f\u212a", 400)}
 	for i, v := range payloads() {
 		if len(v) < 4000 && (i%16 == 0 || *cases > 2000) {

@@ -2,9 +2,21 @@ package transform
 
 import "strings"
 
+var commentTable = newTable(func(c byte) uint16 {
+	if strings.IndexByte("/*<-#", c) >= 0 {
+		return special
+	}
+	return 0
+})
+
 // appendWithoutCommentChars drops the marks of comments and keeps what is inside.
 func appendWithoutCommentChars(dst []byte, s string) (_ []byte, changed bool) {
+	plain := 0 // what stands from here to i is copied in one go
 	for i := 0; i < len(s); {
+		if commentTable[s[i]] == 0 {
+			i++
+			continue
+		}
 		rest := s[i:]
 		n := 0
 		switch {
@@ -20,14 +32,15 @@ func appendWithoutCommentChars(dst []byte, s string) (_ []byte, changed bool) {
 			n = 1
 		}
 		if n == 0 {
-			dst = append(dst, rest[0])
 			i++
 			continue
 		}
+		dst = append(dst, s[plain:i]...)
 		changed = true
 		i += n
+		plain = i
 	}
-	return dst, changed
+	return append(dst, s[plain:]...), changed
 }
 
 // appendCommentsReplaced puts one space for each C comment, an open one included.

@@ -26,40 +26,35 @@ func appendURL(dst []byte, s string) (_ []byte, changed bool) {
 
 // appendURLUni decodes %HH, + and the %uHHHH of IIS, the latter by best fit to ASCII.
 func appendURLUni(dst []byte, s string) (_ []byte, changed bool) {
+	plain := 0 // what stands from here to i is copied in one go
 	for i := 0; i < len(s); {
 		c := s[i]
+		if c != '+' && c != '%' {
+			i++
+			continue
+		}
+		n := 1
 		if c == '+' {
-			dst = append(dst, ' ')
-			changed = true
-			i++
-			continue
-		}
-		if c != '%' {
-			dst = append(dst, c)
-			i++
-			continue
-		}
-		if i+1 < len(s) && s[i+1]|0x20 == 'u' {
-			if code, n := hexRun(s[i+2:], 4); n == 4 {
-				dst = append(dst, bestFit(code))
-				changed = true
-				i += 6
+			c = ' '
+		} else if i+1 < len(s) && s[i+1]|0x20 == 'u' {
+			code, digits := hexRun(s[i+2:], 4)
+			if digits < 4 {
+				i += 2
 				continue
 			}
-			dst = append(dst, s[i:i+2]...)
-			i += 2
+			c, n = bestFit(code), 6
+		} else if v, ok := hexByte(s[i+1:]); ok {
+			c, n = v, 3
+		} else {
+			i++
 			continue
 		}
-		if v, ok := hexByte(s[i+1:]); ok {
-			dst = append(dst, v)
-			changed = true
-			i += 3
-			continue
-		}
-		dst = append(dst, c)
-		i++
+		dst = append(append(dst, s[plain:i]...), c)
+		changed = true
+		i += n
+		plain = i
 	}
-	return dst, changed
+	return append(dst, s[plain:]...), changed
 }
 
 // bestFit folds a UTF-16 unit to one byte: by the table for US-ASCII (code
@@ -79,13 +74,17 @@ func bestFit(code int) byte {
 // with more digits where it needs them.
 func appendUnicode(dst []byte, s string) (_ []byte, changed bool) {
 	const digits = "0123456789abcdef"
-	for _, r := range s {
-		if r < utf8.RuneSelf {
-			dst = append(dst, byte(r))
+	plain := 0 // what stands from here to i is copied in one go
+	for i := 0; i < len(s); {
+		if s[i] < utf8.RuneSelf {
+			i++
 			continue
 		}
+		r, n := utf8.DecodeRuneInString(s[i:])
+		dst = append(append(dst, s[plain:i]...), '%', 'u')
 		changed = true
-		dst = append(dst, '%', 'u')
+		i += n
+		plain = i
 		shift := 12
 		for r>>(shift+4) != 0 {
 			shift += 4
@@ -94,5 +93,5 @@ func appendUnicode(dst []byte, s string) (_ []byte, changed bool) {
 			dst = append(dst, digits[r>>shift&15])
 		}
 	}
-	return dst, changed
+	return append(dst, s[plain:]...), changed
 }
