@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -68,7 +69,7 @@ type FileException struct {
 }
 
 // Parse reads a policy file. All faults are reported together; those of the
-// YAML itself carry line and column.
+// YAML itself and of entries carry line and column.
 func Parse(data []byte) (*File, error) {
 	f, err := Read(data)
 	if err != nil {
@@ -95,7 +96,7 @@ func Read(data []byte) (*File, error) {
 	if err := yaml.Unmarshal(data, &given); err != nil {
 		return nil, fmt.Errorf("policy file: %w", err)
 	}
-	err := errors.Join(append([]error{f.check()}, f.checkRules(data)...)...)
+	err := errors.Join(append([]error{f.check(data)}, f.checkRules(data)...)...)
 	for name, n := range map[string]*int{"threshold": given.Threshold, "paranoia": given.Paranoia} {
 		if n != nil && *n == 0 {
 			err = errors.Join(err, fmt.Errorf("%s: 0: want at least 1", name))
@@ -182,8 +183,9 @@ func plainYAML(data []byte) error {
 	return nil
 }
 
-func (f *File) check() error {
+func (f *File) check(data []byte) error {
 	var errs []error
+	where := sync.OnceValue(func() map[string]spot { return locate(data) })
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	if f.APIVersion != APIVersion || f.Kind != Kind {
 		bad("apiVersion %q, kind %q: want %s and %s", f.APIVersion, f.Kind, APIVersion, Kind)
@@ -215,12 +217,12 @@ func (f *File) check() error {
 	}
 	for i, m := range f.Modes {
 		if _, err := m.compile(); err != nil {
-			bad("modes[%d]: %w", i, err)
+			bad("modes[%d]: %s%w", i, entryAt(where(), fmt.Sprintf("$.modes[%d].", i)), err)
 		}
 	}
 	for i, x := range f.Exceptions {
 		if _, err := x.compile(); err != nil {
-			bad("exceptions[%d]: %w", i, err)
+			bad("exceptions[%d]: %s%w", i, entryAt(where(), fmt.Sprintf("$.exceptions[%d].", i)), err)
 		}
 	}
 	return errors.Join(errs...)

@@ -36,6 +36,21 @@ func locate(data []byte) map[string]spot {
 	return spots
 }
 
+// entryAt says where the texts below a YAML path begin, as "[line:column] "; it
+// is empty if there are none.
+func entryAt(spots map[string]spot, path string) string {
+	var first spot
+	for p, s := range spots {
+		if strings.HasPrefix(p, path) && (first.line == 0 || s.line < first.line || s.line == first.line && s.column < first.column) {
+			first = s
+		}
+	}
+	if first.line == 0 {
+		return ""
+	}
+	return fmt.Sprintf("[%d:%d] ", first.line, first.column)
+}
+
 type visitor struct {
 	spots map[string]spot
 	lines []string

@@ -2,6 +2,8 @@ package policy_test
 
 import (
 	"errors"
+	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -156,21 +158,25 @@ func TestB23OnlyRecordsOfEnforcedRulesGo(t *testing.T) {
 func TestB23ParseRefuses(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"{mode: monitor}":                                         "modes[0]: reason: missing",
-		"{mode: off, reason: x}":                                  `modes[0]: mode: "off": want monitor or block`,
-		"{reason: x}":                                             `modes[0]: mode: ""`,
-		"{mode: block, triggers: [ftp]}":                          `modes[0]: triggers: "ftp" is no trigger`,
-		"{mode: block, triggers: []}":                             "modes[0]: an empty list",
-		"{mode: block, rules: []}":                                "modes[0]: an empty list",
-		"{mode: block, rules: [sql]}":                             `modes[0]: rules: "sql": want an id`,
-		"{mode: block, rules: [942199-942100]}":                   `modes[0]: rules: "942199-942100"`,
-		"{mode: monitor, reason: x, expires: soon}":               "modes[0]: expires",
+		"{mode: monitor}":                                         "modes[0]: [@] reason: missing",
+		"{mode: off, reason: x}":                                  `modes[0]: [@] mode: "off": want monitor or block`,
+		"{reason: x}":                                             `modes[0]: [@] mode: ""`,
+		"{mode: block, triggers: [ftp]}":                          `modes[0]: [@] triggers: "ftp" is no trigger`,
+		"{mode: block, triggers: []}":                             "modes[0]: [@] an empty list",
+		"{mode: block, rules: []}":                                "modes[0]: [@] an empty list",
+		"{mode: block, rules: [sql]}":                             `modes[0]: [@] rules: "sql": want an id`,
+		"{mode: block, rules: [942199-942100]}":                   `modes[0]: [@] rules: "942199-942100"`,
+		"{mode: monitor, reason: x, expires: soon}":               "modes[0]: [@] expires",
 		"{mode: block}\n  - {mode: block, trigger: [sqs]}":        `[6:19] unknown field "trigger"`,
-		"{mode: block}\n  - {mode: monitor, triggers: [http, x]}": "modes[1]: reason: missing",
+		"{mode: block}\n  - {mode: monitor, triggers: [http, x]}": "modes[1]: [@] reason: missing",
 	} {
+		before, after, entry := strings.Cut(want, "[@]")
 		f, err := policy.Parse([]byte(head + "mode: block\nmodes:\n  - " + text + "\n"))
-		if err == nil || f != nil || !strings.Contains(err.Error(), want) {
+		if err == nil || f != nil || !strings.Contains(err.Error(), before) || !strings.Contains(err.Error(), after) {
 			t.Errorf("Parse(%s) = %v, want %q", text, err, want)
+		}
+		if at := regexp.MustCompile(regexp.QuoteMeta(before) + `\[[56]:\d+\]`); entry && !at.MatchString(fmt.Sprint(err)) {
+			t.Errorf("Parse(%s) = %v: not said where", text, err)
 		}
 	}
 }
