@@ -24,6 +24,7 @@ func formPairs(s string, fn func(name, value string) bool) (rest string) {
 
 // form makes leaves of the fields of a URL-encoded body.
 func (d *decoder) form(val string, at leafAt) {
+	charset := formCharset(val)
 	rest := formPairs(val, func(name, value string) bool {
 		if !d.room() {
 			return false
@@ -31,10 +32,35 @@ func (d *decoder) form(val string, at leafAt) {
 		f := at
 		f.name, f.sub = name, join(at.sub, name)
 		d.text(value, f)
+		if charset != "" {
+			d.charsetView(value, charset, f)
+		}
 		return true
 	})
 	if rest != "" {
 		d.addText(rest, at)
+	}
+}
+
+// formCharset is what a form says of its own encoding in the field _charset_
+// (HTML, "Selecting a form submission encoding"); empty if it does not.
+func formCharset(val string) (charset string) {
+	const field = "_charset_="
+	if at := strings.Index(val, field); at == 0 || at > 0 && val[at-1] == '&' {
+		charset, _, _ = strings.Cut(val[at+len(field):], "&")
+		charset = strings.ToLower(unescapeQuery(charset))
+	}
+	return charset
+}
+
+// charsetView adds what a text is in another charset, where it is not the same.
+func (d *decoder) charsetView(val, charset string, at leafAt) {
+	text, known := fromCharset(val, charset)
+	if !known {
+		d.limit("charset")
+	}
+	if text != val && d.room() && d.spend(len(text)) {
+		d.text(text, at)
 	}
 }
 

@@ -110,6 +110,25 @@ func TestB2CodingsAndCharsetsOfRecords(t *testing.T) {
 	}
 }
 
+// A form may name its encoding in a field of its own.
+func TestB2FormsThatNameTheirCharset(t *testing.T) {
+	t.Parallel()
+	form := func(body string) *event.Event {
+		return decode(encodeJSON(map[string]any{"httpMethod": "POST", "headers": map[string]any{"Content-Type": "application/x-www-form-urlencoded"}, "body": body}))
+	}
+	for _, body := range []string{"_charset_=utf-7&a=%2BADw-script%2BAD4-", "a=%2BADw-script%2BAD4-&_charset_=UTF-7"} {
+		if ev := form(body); !holdsText(ev, "<script>") || len(ev.Limits) > 0 {
+			t.Errorf("%s: limits %v, leaves %q", body, ev.Limits, leaves(ev))
+		}
+	}
+	if ev := form("_charset_=ibm037&a=b"); !slices.Equal(ev.Limits, []string{"charset"}) {
+		t.Errorf("an unknown charset: limits %v", ev.Limits)
+	}
+	if ev := form("_charset_=utf-8&a=%2BADw-script%2BAD4-"); holdsText(ev, "<script>") || len(ev.Limits) > 0 {
+		t.Errorf("UTF-8: limits %v, leaves %q", ev.Limits, leaves(ev))
+	}
+}
+
 func TestB3Base64WhereverItStands(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("abc def ", 12) + attack
