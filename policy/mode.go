@@ -105,8 +105,8 @@ func (p *Policy) byRule() bool {
 // set. out marks the findings that exceptions cover.
 func (p *Policy) enforce(v *verdict.Verdict, e Evidence, out []bool, bad []int) (matched bool, _ []int) {
 	out = slices.Clone(out)
-	setBy := [...]string{verdict.Monitor: "", verdict.Block: ""} // by the heaviest of each mode
-	most := [len(setBy)]int{}
+	setBy := [...]string{verdict.Monitor: v.ModeSetBy, verdict.Block: v.ModeSetBy} // by the heaviest of each mode
+	most := [...]int{verdict.Monitor: -1, verdict.Block: -1}
 	for i := range e.Findings {
 		if out[i] {
 			continue
@@ -116,6 +116,9 @@ func (p *Policy) enforce(v *verdict.Verdict, e Evidence, out []bool, bad []int) 
 		if out[i] = m != verdict.Block; f.Score > most[m] {
 			setBy[m], most[m] = by, f.Score
 		}
+	}
+	if v.Mode != verdict.Block {
+		e.Scores = weights(e, out) // what no finding explains has the mode of the event
 	}
 	score, refused := p.tally(e, out)
 	switch {
@@ -127,6 +130,20 @@ func (p *Policy) enforce(v *verdict.Verdict, e Evidence, out []bool, bad []int) 
 	}
 	v.Mode, v.ModeSetBy = verdict.Monitor, setBy[verdict.Monitor]
 	return true, bad
+}
+
+// weights is what the findings that are not left out weigh, for each record.
+func weights(e Evidence, out []bool) []int {
+	sums := make([]int, len(e.Scores))
+	for i := range e.Findings {
+		if r := min(max(0, e.Findings[i].Record), len(sums)-1); r >= 0 && !out[i] {
+			sums[r] += e.Findings[i].Score
+		}
+	}
+	for i := range sums {
+		sums[i] = min(sums[i], e.Scores[i])
+	}
+	return sums
 }
 
 // refusesUnseen reports whether an event is to be refused for what was not seen

@@ -153,6 +153,13 @@ func TestB23OnlyRecordsOfEnforcedRulesGo(t *testing.T) {
 	if v.Action != verdict.ActionStrip || !slices.Equal(v.Records, []int{0}) || v.ModeSetBy != "modes[0]" {
 		t.Errorf("Decide = %s, records %v by %s, want record 0 to go", v.Action, v.Records, v.ModeSetBy)
 	}
+	// A score that no finding explains has the mode of the event.
+	for _, found := range [][]verdict.Finding{nil, {tagged(941100, "xss", 0, 0)}} {
+		v = p.Decide(policy.Evidence{Source: event.ALB, Findings: found, Scores: []int{5}, Refusable: true})
+		if v.Action != verdict.ActionMonitor || v.ModeSetBy != "modes[1]" {
+			t.Errorf("Decide(%d findings) = %s by %s, want monitor by modes[1]", len(found), v.Action, v.ModeSetBy)
+		}
+	}
 }
 
 func TestB23ParseRefuses(t *testing.T) {
