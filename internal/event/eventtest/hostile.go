@@ -63,6 +63,8 @@ func hostileDocuments() []HostileEvent {
 		{"unfinished block strings", "", func(n int) string {
 			return `{"query":"{a(b:\"\"\"` + strings.Repeat(`\\\"\"\"`, n/8) + `)}"}`
 		}},
+		{"tables", "leaves", func(n int) string { return `["a,b\n` + strings.Repeat(`\"<\"\"b\",$(c)\n`, n/20) + `"]` }},
+		{"quotes in a table", "", func(n int) string { return `["a,b\n` + strings.Repeat(`\"\"\",`, n/7) + `"]` }},
 		{"JSON Lines", "leaves", func(n int) string { return `["` + strings.Repeat(`{}\n`, n/4) + `"]` }},
 		{"byte lists", "leaves", func(n int) string { return `{"headers":[` + strings.Repeat(`{"a":[65]},`, n/11) + `1]}` }},
 		{"attribute types", "leaves", func(n int) string {
