@@ -29,7 +29,7 @@ test: ## Run all tests, and those of the engine once more as it ships
 test-race: ## Run the tests of everything concurrent with the race detector, where a C compiler is present
 	@scripts/race.sh --say
 	go test $(RACE) ./proxy/... ./internal/... ./layer/... ./extension/...
-	go test $(RACE) -run 'Concurrent' ./policy/screen/...
+	go test $(RACE) -run 'Concurrent' ./policy/screen/... ./policy/when
 	go test $(RACE) -tags '$(TAGS)' -run 'Concurrent' ./policy/waf
 
 lint: ## gofmt, go vet, staticcheck

@@ -107,7 +107,9 @@ func TestParseRefuses(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{
 		head, head + "mode: block\n", head + "exceptions:\n- {rule: 1-2, reason: x, path: [a, null, 0]}\n", head + "metadata: &a {name: *a}\n",
-		"---\n" + head + "...\n", "{", "- - - -", "a: *b", "\xff\xfe", "? [a]\n: b", "|\n x", "!!binary x", "'", head + "blockTriggers: [http]\n",
+		"---\n" + head + "...\n", "{", "- - - -", "a: *b", "\xff\xfe", "? [a]\n: b", "|\n x", "!!binary x", "'", head + "blockTriggers: [http]\n", ownRules,
+		head + "secrules: |2\n   \n  SecAction \"id:1,nolog,pass\"\n", head + "secrules: >\n x\n", head + "rules:\n- {id: 1, when: \"a\\n\", action: block, message: m}\n",
+		head + "rules:\n- id: 1\n  when: >-\n    é &&\n\n    x\n  tests: [{event: [1, {a: null}]}]\n",
 	} {
 		f.Add([]byte(s))
 	}

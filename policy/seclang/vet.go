@@ -22,8 +22,8 @@ const (
 	maxChain   = 8
 	maxTargets = 20
 	maxPattern = 4096   // bytes of one regular expression
-	maxCode    = 5_000  // instructions it compiles to
-	maxAllCode = 50_000 // instructions of all of them
+	maxCode    = 1_000  // instructions it compiles to
+	maxAllCode = 10_000 // instructions of all of them
 	maxPhrases = 500    // of one @pm
 	maxSteps   = 12     // transformations of one rule
 	maxGrowing = 2      // of them, those that make a text longer

@@ -57,7 +57,7 @@ func TestVetTakes(t *testing.T) {
 	}
 }
 
-func TestVetRefuses(t *testing.T) {
+func TestC1VetRefuses(t *testing.T) {
 	t.Parallel()
 	rule := func(op, actions string) string {
 		return fmt.Sprintf(`SecRule ARGS "%s" "id:1,deny,msg:x%s"`, op, actions)
@@ -101,7 +101,7 @@ func TestVetRefuses(t *testing.T) {
 		{rule("@rx a", strings.Repeat(",t:lowercase", 13)), 1, 39, "13 transformations"},
 		{rule("@rx a", strings.Repeat(",t:hexEncode", 3)), 1, 39, "3 of them lengthen"},
 		{rule("@rx (", ""), 1, 14, "missing closing )"},
-		{rule("@rx a{900}b{900}c{900}d{900}e{900}f{900}", ""), 1, 14, "instructions"},
+		{rule("@rx a{900}b{900}", ""), 1, 14, "instructions"},
 		{rule("@rx "+strings.Repeat("a", 4097), ""), 1, 14, "want at most 4096"},
 		{rule(`@rx \xe9`, ""), 1, 14, "engines differ"},
 		{rule("@pm a  b", ""), 1, 16, "one space"},
@@ -164,7 +164,7 @@ SecRule ARGS "@rx a" "id:2,pass,msg:x"
 	}
 	many := strings.Builder{}
 	for i := range seclang.MaxRules + 1 {
-		fmt.Fprintf(&many, "SecRule ARGS \"@rx a{500}\" \"id:%d,pass,msg:x\"\n", i+1)
+		fmt.Fprintf(&many, "SecRule ARGS \"@rx a{90}\" \"id:%d,pass,msg:x\"\n", i+1)
 	}
 	_, err = seclang.Vet(seclang.Source{Name: "r", Text: many.String()})
 	for _, want := range []string{"201: want at most 200", "instructions together"} {

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/corazawaf/coraza/v3"
@@ -287,4 +288,21 @@ func FuzzOwnRules(f *testing.F) {
 			t.Fatalf("%q: %v", text, err)
 		}
 	})
+}
+
+func TestConcurrentOwnRules(t *testing.T) {
+	t.Parallel()
+	e := waf.NewOwn(vet(t, ownRules)) // built by whichever event comes first
+	ev := decode(t, object{"a": "a needle", "b": []any{"Yes", "foo"}})
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 20 {
+				if got := ownIDs(t, e, ev); !slices.Equal(got, []int{3, 10}) {
+					t.Errorf("rules %v, want 3 and 10", got)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -54,8 +55,8 @@ func TestOnePassIsNeverOver(t *testing.T) {
 	}
 }
 
-// TestLoopsInLoopsEnd: what could run for hours ends, and says that it did.
-func TestLoopsInLoopsEnd(t *testing.T) {
+// TestC1LoopsInLoopsEnd: what could run for hours ends, and says that it did.
+func TestC1LoopsInLoopsEnd(t *testing.T) {
 	t.Parallel()
 	ev := wide(t, 3000, "same")
 	const deep = `leaves.all(a, leaves.all(b, leaves.all(c, leaves.all(d, a.value == b.value && c.value == d.value))))`
@@ -67,6 +68,45 @@ func TestLoopsInLoopsEnd(t *testing.T) {
 	}
 	if o := matches(t, `leaves.all(a, leaves.all(b, a.value == b.value))`, wide(t, 400, "same"))[0]; o.Over {
 		t.Error("two loops over 400 leaves are over the budget")
+	}
+}
+
+// stubbornText keeps all states of a counted repetition open in every
+// combination: no automaton stays small on it.
+func stubbornText(n int) string {
+	rnd := rand.New(rand.NewPCG(9, 10))
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = "xy"[rnd.IntN(2)]
+	}
+	return string(b)
+}
+
+// TestC1PatternsEnd: a pattern that keeps hundreds of possibilities open is
+// charged for each of them, and ends; short texts are decided all the same.
+func TestC1PatternsEnd(t *testing.T) {
+	t.Parallel()
+	const expression = `leaves.exists(l, l.value.matches("x[xy]{800}z"))`
+	for n, want := range map[int]when.Outcome{500: {}, 200_000: {Over: true}} {
+		ev := wide(t, 1, stubbornText(n))
+		for range 6 { // the automaton is tried a few times, and then no more
+			if o := matches(t, expression, ev)[0]; o != want {
+				t.Fatalf("Run over %d bytes = %+v, want %+v", n, o, want)
+			}
+		}
+	}
+	ev := wide(t, 1, stubbornText(900)+"z")
+	p, err := when.Compile(expression)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := regexp.MustCompile("x[xy]{800}z").MatchString(stubbornText(900) + "z")
+	for range 8 {
+		subjects := when.Subjects(ev)
+		b := when.NewBudget([]*when.Program{p}, subjects, time.Time{}, nil)
+		if o := p.Run(subjects[0], b); o.Match != want || o.Over {
+			t.Fatalf("Run = %+v, want %v", o, want)
+		}
 	}
 }
 
@@ -136,6 +176,7 @@ func BenchmarkRun(b *testing.B) {
 		{"616 leaves, contains", `leaves.exists(l, l.value.contains("nope"))`, wide(b, 616, "some value")},
 		{"616 leaves, matches", `leaves.exists(l, l.value.matches("^no(pe|ne)$"))`, wide(b, 616, "some value")},
 		{"1 MB, matches", `leaves.exists(l, l.value.matches("(a|b)*c(d|e){20}f"))`, wide(b, 1, strings.Repeat("abdc", 1<<18))},
+		{"worst text for a pattern, 1 MB", `leaves.exists(l, l.value.matches("x[xy]{900}z"))`, wide(b, 1, stubbornText(1<<20))},
 		{"worst loops", `leaves.all(a, leaves.all(b, leaves.all(c, a.value == b.value)))`, wide(b, 3000, "same")},
 		{"worst strings", `leaves.all(a, leaves.all(b, !a.value.contains(b.name)))`, wide(b, 1000, strings.Repeat("field", 1000))},
 		{"worst copies", `leaves.all(a, leaves.all(b, a.value.lowerAscii() == b.value.lowerAscii()))`, wide(b, 1000, strings.Repeat("A", 5000))},

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
-	"regexp/syntax"
 	"strconv"
 	"strings"
 	"sync"
@@ -341,9 +340,6 @@ func (c *compiler) search(n *node, s func(*run) string) (term, error) {
 	}}, nil
 }
 
-// automata is the memory that the automaton of one pattern may take.
-const automata = 1 << 20
-
 func (c *compiler) matches(n *node, s func(*run) string) (term, error) {
 	pattern, err := c.constant(n)
 	if err != nil {
@@ -353,25 +349,24 @@ func (c *compiler) matches(n *node, s func(*run) string) (term, error) {
 	if len(pattern) > maxPattern {
 		return term{}, &Error{at, fmt.Sprintf("the pattern has %d bytes: want at most %d", len(pattern), maxPattern)}
 	}
-	tree, perr := syntax.Parse(pattern, syntax.Perl)
+	code, perr := instructions(pattern)
 	if perr != nil {
 		return term{}, &Error{at, perr.Error()}
 	}
-	prog, perr := syntax.Compile(tree.Simplify())
-	if perr != nil || len(prog.Inst) > maxCode {
-		return term{}, &Error{at, fmt.Sprintf("the pattern compiles to more than %d instructions: shorten its repetitions", maxCode)}
+	if code > maxCode {
+		return term{}, &Error{at, fmt.Sprintf("the pattern compiles to %d instructions: want at most %d, shorten its repetitions", code, maxCode)}
 	}
-	machine := sync.OnceValue(func() *automaton.Machine {
+	m := &matcher{code: code, machine: sync.OnceValue(func() *automaton.Machine {
 		m, err := automaton.New(pattern, false, automaton.NewBudget(automata))
 		if err != nil {
 			panic("bug: a pattern that was compiled: " + err.Error())
 		}
 		return m
-	})
+	})}
 	c.reads(regexpStep)
 	return term{kind: kindBool, bool: func(r *run) bool {
 		v := s(r)
-		return r.budget.spend(charge(len(v), regexpStep)) && machine().Match(v)
+		return r.budget.spend(charge(len(v), regexpStep)) && m.match(v, r.budget)
 	}}, nil
 }
 

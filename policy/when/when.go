@@ -23,7 +23,7 @@ const (
 	maxNesting = 40
 	maxWeight  = 10_000 // steps of a run that loops over no leaves
 	maxPattern = 512    // bytes of a regular expression
-	maxCode    = 2000   // instructions it compiles to
+	maxCode    = 1000   // instructions it compiles to
 )
 
 // Error is a fault of an expression.

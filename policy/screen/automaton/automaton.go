@@ -106,6 +106,17 @@ func New(pattern string, bytes bool, budget *Budget) (*Machine, error) {
 
 // Match reports whether the pattern matches anywhere in text.
 func (m *Machine) Match(text string) bool {
+	matched, known := m.Try(text)
+	if !known {
+		return m.Regexp().MatchString(m.wide(text))
+	}
+	return matched
+}
+
+// Try is Match for those who have a limit on what an answer may cost: it takes
+// little more than a look per byte. known is false if the automaton has grown too
+// large for this text.
+func (m *Machine) Try(text string) (matched, known bool) {
 	t := m.table.Load()
 	entries := t.entries
 	st := uint32(2 * (m.end + 1))
@@ -123,12 +134,12 @@ func (m *Machine) Match(text string) bool {
 		if next <= accept {
 			if next == unmade {
 				if next, t = m.step(t, st, class); t == nil {
-					return m.Regexp().MatchString(m.wide(text))
+					return false, false
 				}
 				entries = t.entries
 			}
 			if next == accept {
-				return true
+				return true, true
 			}
 		}
 		st = next
@@ -136,10 +147,10 @@ func (m *Machine) Match(text string) bool {
 	next := entries[st+uint32(m.end)].Load()
 	if next == unmade {
 		if next, t = m.step(t, st, uint32(m.end)); t == nil {
-			return m.Regexp().MatchString(m.wide(text))
+			return false, false
 		}
 	}
-	return next == accept
+	return next == accept, true
 }
 
 // Regexp returns the same pattern as a regular expression of the standard
