@@ -19,6 +19,10 @@ import (
 // event.
 const maxRules = 100
 
+// maxFindings bounds the findings of one event; the scores of the others count
+// all the same.
+const maxFindings = 1000
+
 // Rule is a rule of the user's own: a condition on the decoded event.
 type Rule struct {
 	ID       int
@@ -173,10 +177,13 @@ func (p *Policy) Own(ev *event.Event, until time.Time, now func() time.Time) (re
 				res.Limit("when")
 				return res, nil
 			}
-			if out.Match {
-				f := p.Rules[i].finding(ev, s.Record, out.Leaf, p.Threshold)
+			if !out.Match {
+				continue
+			}
+			f := p.Rules[i].finding(ev, s.Record, out.Leaf, p.Threshold)
+			res.Scores[max(0, s.Record)] += f.Score
+			if len(res.Findings) < maxFindings {
 				res.Findings = append(res.Findings, f)
-				res.Scores[max(0, s.Record)] += f.Score
 			}
 		}
 	}

@@ -170,7 +170,7 @@ func plainYAML(data []byte) error {
 		case token.MergeKeyType:
 			what = "merge keys"
 		case token.TagType:
-			what = "tags"
+			what = "tags (a text that begins with ! stands in quotes)"
 		case token.DocumentHeaderType:
 			if documents++; documents > 1 || t.Prev != nil && t.Prev.Type != token.CommentType && t.Prev.Type != token.DocumentHeaderType {
 				what = "several documents"

@@ -79,15 +79,16 @@ func (e *Engine) ownFindings(ctx context.Context, ev *event.Event, c *chunk, m m
 		}
 		starters, _ := ofChain(mr)
 		for _, md := range starters {
-			if len(out.findings) >= maxFindings {
-				return out
+			if len(out.findings) >= maxFindings { // what reports must not hide what refuses
+				out.score += e.weight(r)
+				continue
 			}
 			f := verdict.Finding{
 				RuleID: r.ID, Engine: "policy", Message: r.Msg, Severity: strings.ToLower(r.Severity), Phase: r.Phase,
 				Tags: r.Tags, Operator: r.Operator.Name, Record: int(c.record), Action: verdict.ActionMonitor,
 			}
-			if Denies(r) {
-				f.Action, f.Score = verdict.ActionBlock, e.opts.Rules.Threshold
+			if f.Score = e.weight(r); f.Score > 0 {
+				f.Action = verdict.ActionBlock
 			}
 			s.locate(&f, md, r.ID)
 			out.findings = append(out.findings, f)
@@ -95,6 +96,14 @@ func (e *Engine) ownFindings(ctx context.Context, ev *event.Event, c *chunk, m m
 		}
 	}
 	return out
+}
+
+// weight is what a match of a user's rule adds to the score.
+func (e *Engine) weight(r *seclang.Rule) int {
+	if Denies(r) {
+		return e.opts.Rules.Threshold
+	}
+	return 0
 }
 
 // Denies reports whether a rule of a user refuses what it matches.

@@ -306,3 +306,24 @@ func TestConcurrentOwnRules(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// TestManyReportsHideNoRefusal: findings are bounded, what they weigh is not.
+func TestManyReportsHideNoRefusal(t *testing.T) {
+	t.Parallel()
+	var text strings.Builder
+	for i := range 12 {
+		fmt.Fprintf(&text, "SecRule ARGS \"@rx .\" \"id:%d,pass,msg:'seen'\"\n", i+1)
+	}
+	text.WriteString("SecRule ARGS \"@streq evil\" \"id:99,deny,msg:'evil'\"\n")
+	args := object{"z": "evil"}
+	for i := range 190 {
+		args[fmt.Sprint("a", i)] = "x"
+	}
+	found, err := waf.NewOwn(vet(t, text.String())).Inspect(t.Context(), decode(t, args))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(found.Findings) != 1000 || found.Scores[0] != 5 {
+		t.Errorf("%d findings, scores %v, want 1000 and the weight of the refusal", len(found.Findings), found.Scores)
+	}
+}

@@ -190,6 +190,9 @@ func (e *Engine) scan(c *chunk) (suspect, error) {
 			return suspect{}, err
 		}
 	}
+	if e.mine && e.opts.NoScreen {
+		return suspect{chunk: c, narrow: e.program.Narrow(nil, &c.in, screen.Result{Always: true}), args: c.in.Args}, nil
+	}
 	if e.program == nil || e.opts.NoScreen {
 		return suspect{chunk: c}, nil
 	}
