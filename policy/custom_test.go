@@ -201,6 +201,21 @@ func TestParseRefusesOwnRules(t *testing.T) {
 	}
 }
 
+// TestBrokenRulesDisarmNothing: a fault in a rule leaves the mode of the file.
+func TestBrokenRulesDisarmNothing(t *testing.T) {
+	t.Parallel()
+	for _, broken := range []string{"rules: [{id: 1, when: 'x', action: block, message: m}]\n", "secrules: |\n  SecRuleEngine Off\n  # mode: monitor\n", "tests: [{}]\n"} {
+		text := []byte(head + broken + "mode: block\nmodes: [{triggers: [sqs], mode: monitor, reason: x}]\n")
+		if _, err := policy.Parse(text); err == nil {
+			t.Errorf("Parse(%s): want an error", broken)
+		}
+		f := policy.Salvage(text)
+		if f.Mode != "block" || len(f.Modes) != 1 || len(f.Rules)+len(f.SecRules) != 0 {
+			t.Errorf("Salvage(%s) = %+v, want the modes alone", broken, f)
+		}
+	}
+}
+
 func TestFileTestBodies(t *testing.T) {
 	t.Parallel()
 	body, err := (&policy.FileTest{Request: &policy.FileRequest{
