@@ -86,6 +86,7 @@ func TestCheck(t *testing.T) {
 		{"a rule without test", "rules: [{id: 7, when: 'true', action: monitor, message: m}]\n", "rules[0]: note: rule 7 has no test"},
 		{"a rule with test", "rules: [{id: 7, when: 'true', action: monitor, message: m, tests: [{match: true, event: {}}]}]\n", ""},
 		{"rule text without test", "secrules: |\n  SecRule ARGS \"@rx a\" \"id:8,pass,msg:m\"\n  SecAction \"id:9,pass,nolog,setvar:tx.a=1\"\n", "secrules: note: rule 8 has no test"},
+		{"a large pattern", "secrules: |\n  SecRule ARGS \"@rx x[xy]{500}z\" \"id:8,pass,msg:m\"\ntests: [{rule: 8, match: true, event: {a: a}}]\n", "secrules: note: rule 8: its pattern compiles to 50"},
 		{"rule text with test", "secrules: |\n  SecRule ARGS \"@rx a\" \"id:8,pass,msg:m\"\ntests: [{rule: 8, match: true, event: {a: a}}]\n", ""},
 		{"an exception for an own rule", "rules: [{id: 7, when: 'true', action: monitor, message: m, tests: [{match: true, event: {}}]}]\n" + exception(`rule: "7"`), ""},
 		{"an exception for none", exception(`rule: "7"`), "exceptions[0]: rule 7: there is no such rule"},

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"regexp/syntax"
 	"strings"
 	"time"
 
@@ -34,6 +35,13 @@ func (c *checker) rules(f *policy.File) {
 			c.note("rule %d has no test", r.ID)
 		}
 	}
+	for i := range c.p.SecRules {
+		for _, l := range c.p.SecRules[i].Links() {
+			if n := size(&l); n > largePattern {
+				c.note("rule %d: its pattern compiles to %d instructions, and a text made for it takes as many looks at each byte: shorten its repetitions", c.p.SecRules[i].ID, n)
+			}
+		}
+	}
 	reasons, err := waf.Unscreened(c.p.SecRules)
 	if err != nil {
 		c.bad("%v", err)
@@ -51,6 +59,26 @@ func (c *checker) rules(f *policy.File) {
 		c.note("%s: the screen cannot tell which events it may match, so every one goes to Coraza", strings.Replace(r, "not screenable: ", "", 1))
 	}
 	c.note("that takes about %v more for each event of 1 KB, here and now", cost)
+}
+
+// largePattern is several times what a pattern of the Core Rule Set compiles to in
+// the median (39).
+const largePattern = 300
+
+// size is the number of instructions that a rule's pattern compiles to.
+func size(r *seclang.Rule) int {
+	if !strings.EqualFold(r.Operator.Name, "rx") {
+		return 0
+	}
+	tree, err := syntax.Parse(r.Operator.Argument, syntax.Perl)
+	if err != nil {
+		return 0 // it was checked with the flags that the engine puts before it
+	}
+	prog, err := syntax.Compile(tree.Simplify())
+	if err != nil {
+		return 0
+	}
+	return len(prog.Inst)
 }
 
 // cost measures what the user's rules take of a benign event beyond those that

@@ -23,7 +23,7 @@ SecRule TX:seen "@gt %{tx.limit}" "id:1004,phase:2,pass,msg:'Many of them'"
 SecRule &REQUEST_HEADERS:X-Api-Key "@eq 0" "id:1005,phase:1,pass,nolog,skipAfter:NO_KEY"
 SecRule REQUEST_HEADERS:X-Api-Key "@pm test demo" "id:1006,phase:1,deny,msg:'Test key'"
 SecMarker NO_KEY
-SecRule ARGS_NAMES "@within admin root" "id:1007,phase:2,pass,msg:Name,ver:'1',rev:2"
+SecRule ARGS_NAMES "@within admin root" "id:1007,phase:2,pass,msg:Name,ver:'1',rev:2,severity:4"
 `
 
 func TestVetTakes(t *testing.T) {
@@ -34,6 +34,9 @@ func TestVetTakes(t *testing.T) {
 	}
 	if len(rules) != 8 || len(rules[0].Chain) != 1 || rules[1].Line != 4 {
 		t.Fatalf("Vet = %+v, want eight rules, the second from line 4", rules)
+	}
+	if rules[7].Severity != "WARNING" {
+		t.Errorf("severity:4 is %q, want WARNING", rules[7].Severity)
 	}
 	// What is written reads as what was taken, without what no engine needs.
 	again, err := seclang.Parse(seclang.Source{Name: "w", Text: seclang.Write(rules, nil)})

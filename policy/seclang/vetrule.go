@@ -36,12 +36,14 @@ func (v *vetting) link(r *Rule) {
 		v.bad("tag", "%d of them: want at most %d", len(r.Tags), maxTags)
 	}
 	v.label("ver", r.Version, maxMessage)
-	if !slices.Contains(severities, strings.ToLower(r.Severity)) {
+	switch strings.ToLower(r.Severity) {
+	case "", "critical", "error", "warning", "notice":
+	case "2", "3", "4", "5":
+		r.Severity = [...]string{"CRITICAL", "ERROR", "WARNING", "NOTICE"}[r.Severity[0]-'2']
+	default:
 		v.bad("severity", "%s: want CRITICAL, ERROR, WARNING or NOTICE", clip(r.Severity))
 	}
 }
-
-var severities = []string{"", "critical", "error", "warning", "notice", "2", "3", "4", "5"}
 
 // label checks a text that goes into verdicts.
 func (v *vetting) label(name, text string, most int) {
