@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"strings"
 	"time"
 
 	"github.com/merlon-security/merlon/internal/verdict"
@@ -58,20 +57,9 @@ func (x *Exception) matchPath(path verdict.Path) bool {
 		return false
 	}
 	for i, s := range x.Path {
-		if s.Any {
-			continue
-		}
-		if s.Segment.Array != path[i].Array || s.Segment.Index != path[i].Index {
-			return false
-		}
-		if s.Segment.Key != path[i].Key && !(isHeaderName(i, path) && strings.EqualFold(s.Segment.Key, path[i].Key)) {
+		if !s.Any && !path.Same(i, s.Segment) {
 			return false
 		}
 	}
 	return true
-}
-
-// isHeaderName reports whether segment i is a header name, which has no case.
-func isHeaderName(i int, path verdict.Path) bool {
-	return i == 1 && (path[0].Key == "headers" || path[0].Key == "multiValueHeaders")
 }

@@ -30,6 +30,16 @@ func At(i int) Segment { return Segment{Index: i, Array: true} }
 // imitate another path; exceptions compare segments.
 type Path []Segment
 
+// Same reports whether the segment at i is s. The name of a header has no case.
+func (p Path) Same(i int, s Segment) bool {
+	q := &p[i]
+	if q.Array != s.Array || q.Index != s.Index {
+		return false
+	}
+	header := i == 1 && (p[0].Key == "headers" || p[0].Key == "multiValueHeaders")
+	return q.Key == s.Key || header && strings.EqualFold(q.Key, s.Key)
+}
+
 // String prints the path as Records[3].body.user.name. Keys that hold anything
 // but letters, digits, '_', '-' and '$' are printed as ["quoted \" key"], so the
 // text is unambiguous and safe in a log line. The result never exceeds

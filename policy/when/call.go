@@ -1,6 +1,7 @@
 package when
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"net/netip"
@@ -152,14 +153,16 @@ func (c *compiler) size(n *node, a term) (term, error) {
 	return term{}, &Error{n.at, fmt.Sprintf("size: %s: want a string or a list", a.kind)}
 }
 
-// decimal reads a decimal number as JSON writes one; anything else is no number.
+// decimal reads a decimal number, with a sign, zeros and spaces before it as
+// handlers' languages take them; anything else is no number.
 func decimal(s string) float64 {
 	const longest = 64
-	if len(s) == 0 || len(s) > longest || strings.Trim(s, "+-.0123456789eE") != "" || !digit(s[len(s)-1]) || s[0] != '-' && !digit(s[0]) {
+	s = strings.TrimSpace(s)
+	if len(s) > longest || strings.Trim(s, "+-.0123456789eE") != "" {
 		return math.NaN()
 	}
 	f, err := strconv.ParseFloat(s, 64)
-	if err != nil {
+	if err != nil && !errors.Is(err, strconv.ErrRange) { // too large is infinite, as for most readers
 		return math.NaN()
 	}
 	return f

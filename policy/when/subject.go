@@ -109,7 +109,7 @@ func (s *Subject) at(steps []step) (out []*event.Leaf) {
 	last := steps[len(steps)-1]
 	for _, l := range s.leaves {
 		// The path is put together only for a leaf of that name.
-		if l.NameOnly || !last.any && !last.segment.Array && l.Name != last.segment.Key && !strings.EqualFold(l.Name, last.segment.Key) {
+		if l.NameOnly || !last.any && !last.segment.Array && !strings.EqualFold(l.Name, last.segment.Key) {
 			continue
 		}
 		if along(s.event.Path(l), steps) {
@@ -124,7 +124,7 @@ func along(path verdict.Path, steps []step) bool {
 		return false
 	}
 	for i, s := range steps {
-		if !s.any && (s.segment.Array != path[i].Array || s.segment.Index != path[i].Index || s.segment.Key != path[i].Key) {
+		if !s.any && !path.Same(i, s.segment) {
 			return false
 		}
 	}
