@@ -191,7 +191,7 @@ func (e *Engine) scan(c *chunk) (suspect, error) {
 		}
 	}
 	if e.mine && e.opts.NoScreen {
-		return suspect{chunk: c, narrow: e.program.Narrow(nil, &c.in, screen.Result{Always: true}), args: c.in.Args}, nil
+		return suspect{chunk: c, narrow: e.program.Narrow(nil, &c.in, screen.Result{Always: true})}, nil
 	}
 	if e.program == nil || e.opts.NoScreen {
 		return suspect{chunk: c}, nil
