@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/merlon-security/merlon/policy/screen"
+	"github.com/merlon-security/merlon/policy/seclang"
 )
 
 // prose is filler: sentences with the punctuation, the capitals and the
@@ -72,6 +73,62 @@ func TestScanAgainstReference(t *testing.T) {
 		t.Logf("level %d: %d values, %d of them clean, %d rules matched", level, len(values), clean, len(matched))
 		if len(matched) < 60 || level == 1 && clean < 100 {
 			t.Errorf("level %d: %d rules matched, %d of %d values clean: the comparison shows nothing", level, len(matched), clean, len(values))
+		}
+	}
+}
+
+// TestBytesBroughtIn tries every byte that a transformation can put into a
+// text that had none: a rule that waits for it must not be ruled out before.
+func TestBytesBroughtIn(t *testing.T) {
+	for _, row := range []struct{ pattern, transformations, value string }{
+		{`[ ]`, "t:urlDecode", "a+b"},
+		{`[ ]`, "t:urlDecodeUni", "a+b"},
+		{`[ ]`, "t:cmdLine", "a;b"},
+		{`[ ]`, "t:compressWhitespace", "a\tb"},
+		{`[ ]`, "t:replaceComments", "a/**/b"},
+		{`[ ]`, "t:replaceNulls", "a\x00b"},
+		{`[ ]`, "t:removeComments", "a/*b"},
+		{`[ ]`, "t:removeNulls,t:urlDecode,t:lowercase", "A+b"},
+		{`\x00`, "t:removeComments", "/**/"},
+		{`<`, "t:urlDecode,t:lowercase,t:removeNulls", "%3C"},
+		{`<`, "t:utf8toUnicode,t:urlDecodeUni", "\u2039"},
+		{`<`, "t:lowercase,t:htmlEntityDecode", "&LT;"},
+		{`<`, "t:lowercase,t:jsDecode", `\X3C`},
+		{`<`, "t:compressWhitespace,t:cssDecode", `\3c`},
+		{`<`, "t:removeWhitespace,t:base64Decode", "P A=="},
+		{`<`, "t:trim,t:hexDecode", "3c "},
+		{`%`, "t:utf8toUnicode", "é"},
+		{`u`, "t:utf8toUnicode", "é"},
+		{`9`, "t:utf8toUnicode", "é"},
+		{`e`, "t:utf8toUnicode", "é"},
+		{`k`, "t:lowercase", "\u212a"},
+		{`i`, "t:lowercase", "İ"},
+		{`a`, "t:cmdLine", "A"},
+		{`/`, "t:normalizePathWin", `\`},
+		{`/`, "t:lowercase,t:normalizePathWin", `A\`},
+		{`[0-9]`, "t:length", "abc"},
+		{`[0-9]`, "t:lowercase,t:length", "ABC"},
+		{`s`, "t:removeNulls", "\xc5\x00\xbf"},
+		{`k`, "t:removeNulls,t:lowercase", "\xe2\x00\x84\xaa"},
+	} {
+		rules, err := seclang.Parse(seclang.Source{Name: "t", Text: `SecRule ARGS "@rx (?i)` + row.pattern + `" "id:1,deny,` + row.transformations + `"`})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := screen.Compile(rules, screen.Options{Paranoia: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := p.NewScratch()
+		for _, v := range []string{row.value, row.value + strings.Repeat("q", 700)} {
+			in := &screen.Input{Args: []screen.Arg{{Name: "x", Value: v}}}
+			_, must := p.Reference(in, v)
+			if len(v) < 100 && !must[1] {
+				t.Errorf("%s, %s: %q does not match: the row shows nothing", row.pattern, row.transformations, row.value)
+			}
+			if got := p.Scan(s, in); must[1] && len(got.Hits) == 0 {
+				t.Errorf("%s, %s: Scan(%.20q) is clean", row.pattern, row.transformations, v)
+			}
 		}
 	}
 }
