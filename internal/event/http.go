@@ -248,6 +248,9 @@ func (d *decoder) target(r *request) {
 			continue
 		}
 		d.add(Leaf{Name: "path", Value: p.value, Place: verdict.PlacePath, Record: -1, InTarget: i == 0, doc: r.doc, node: p.node})
+		d.segmentLeaves(p.value, func(text string) {
+			d.add(Leaf{Name: "path", Value: unescapePath(text), Place: verdict.PlacePath, Record: -1, doc: r.doc, node: p.node})
+		})
 	}
 	raw := r.rawQuery
 	if raw == "" && len(r.query) > 0 {

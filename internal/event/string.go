@@ -14,9 +14,12 @@ func (d *decoder) text(val string, at leafAt) {
 	}
 	d.addText(val, at)
 	if at.sub == "" && len(val) > 2 && at.doc >= 0 && isObjectKey(&d.ev.docs[at.doc], at.node) {
-		if key := unescapeQuery(val); key != val {
+		key := unescapeQuery(val)
+		if key != val {
 			d.addText(key, at)
 		}
+		// Whoever may upload chooses a name below a prefix that is given.
+		d.segmentLeaves(key, func(text string) { d.addText(text, at) })
 	}
 	d.views(val, at)
 }

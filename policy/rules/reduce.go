@@ -1,6 +1,9 @@
 package rules
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // gate is how CRS leaves out the rules of higher paranoia levels: a rule that
 // skips to the end of the file unless the level is reached.
@@ -37,6 +40,27 @@ func upTo(level int, text string) string {
 		}
 	}
 	return b.String()
+}
+
+// promoted are rules of paranoia level 2 that are evaluated at level 1 too:
+// serialised Java objects raw and in base64, and the classes of gadget chains.
+// They find what level 1 does not, and no ordinary value holds it.
+var promoted = [...]string{"944200", "944210", "944240"}
+
+// promote moves the promoted rules behind the others, out of their gates. None
+// of them is part of a chain or reads what another leaves behind.
+func promote(text string) string {
+	var b, moved strings.Builder
+	b.Grow(len(text))
+	for line := range strings.Lines(text) {
+		id := strings.Trim(between(line, `"id:`, ","), "'")
+		to := &b
+		if id != "" && slices.Contains(promoted[:], id) {
+			to = &moved
+		}
+		to.WriteString(line)
+	}
+	return b.String() + moved.String()
 }
 
 // between returns what stands between two marks in s; empty if one is missing.

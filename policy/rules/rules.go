@@ -15,7 +15,9 @@ import (
 // Version names the rule set in verdicts.
 const Version = "crs-4.25.0"
 
-//go:embed crs merlon screen
+// The readable sources of the packs, merlon/pack, stay out: packs.conf is made of them.
+//
+//go:embed crs merlon/*.conf screen
 var files embed.FS
 
 // ScreenFile names the program of a paranoia level in this package.
@@ -36,7 +38,7 @@ type Set uint8
 
 // The rule sets.
 const (
-	// Default is CRS request rules set up for Lambda.
+	// Default is CRS request rules set up for Lambda, and Merlon's packs.
 	Default Set = iota
 	// CRSOnly is stock CRS with its recommended configuration and nothing of
 	// ours: for the rule set's own regression tests.
@@ -85,11 +87,12 @@ func Compose(fsys fs.FS, o Options) string {
 	b.WriteString(setup(o))
 	add("merlon/setup.conf")
 	if o.Plain {
-		add("crs/request.conf")
+		b.WriteString(promote(read(fsys, "crs/request.conf")))
 	} else {
-		b.WriteString(upTo(o.Paranoia, read(fsys, "crs/lean.conf")))
+		b.WriteString(upTo(o.Paranoia, promote(read(fsys, "crs/lean.conf"))))
 	}
 	add("merlon/overlay.conf")
+	add("merlon/packs.conf")
 	return b.String()
 }
 

@@ -1,10 +1,11 @@
-// Command gen writes the rule texts that policy/rules embeds from the pinned
-// OWASP Core Rule Set module, so that the extension need not link that module:
+// Command gen writes the rule texts that policy/rules embeds, from the packs in
+// policy/rules/merlon/pack and from the pinned OWASP Core Rule Set module, so
+// that the extension need not link that module:
 //
 //	go run ./policy/waf/gen -o policy/rules
 //
-// The output depends on nothing but the module's version; a test compares it
-// with what is checked in.
+// The output depends on nothing but these; a test compares it with what is
+// checked in.
 package main
 
 import (
@@ -35,6 +36,13 @@ func run(dir string) error {
 		return err
 	}
 	if err := write(dir, files); err != nil {
+		return err
+	}
+	packs, err := crsgen.Packs(os.DirFS(dir))
+	if err != nil {
+		return err
+	}
+	if err := write(dir, packs); err != nil {
 		return err
 	}
 	programs, err := screens(os.DirFS(dir))
