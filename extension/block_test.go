@@ -70,7 +70,7 @@ func TestBlockedRequestNeverReachesTheHandler(t *testing.T) {
 				}
 			}
 			line := e.await(t, `"schema":"merlon.verdict/1"`, `"action":"block"`)
-			if !strings.Contains(line, `"ruleId":942`) || strings.Contains(line, "alert(document.cookie)") {
+			if !strings.Contains(line, `"ruleId":91008`) || strings.Contains(line, "alert(document.cookie)") {
 				t.Errorf("verdict line: %s", line)
 			}
 		})

@@ -80,7 +80,7 @@ func TestInspectFormat(t *testing.T) {
 			t.Errorf("line %d has %d members, want %d: %s", i+1, len(got), len(members), l)
 		}
 	}
-	if !strings.Contains(lines[0], `"where":["q"]`) || !strings.Contains(lines[0], "942") {
+	if !strings.Contains(lines[0], `"where":["q"]`) || !strings.Contains(lines[0], "91008") {
 		t.Errorf("line 1 names no place or rule: %s", lines[0])
 	}
 }

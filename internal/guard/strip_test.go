@@ -306,7 +306,7 @@ func TestMonitorRemovesNothing(t *testing.T) {
 func TestRemovalKeepsExceptedRecords(t *testing.T) {
 	t.Parallel()
 	g, _ := stripping(t, &keeper{})
-	g.Policy.Exceptions = []policy.Exception{{FirstRule: 1, LastRule: 999999, Path: []policy.Step{
+	g.Policy.Exceptions = []policy.Exception{{FirstRule: 1, LastRule: 9999999, Path: []policy.Step{
 		{Segment: verdict.Key("Records")}, {Segment: verdict.At(2)}, {Segment: verdict.Key("body")}}}}
 	out := inspect(t, g, messages(message("a", hostile), message("b", "fine"), message("c", hostile)))
 	if want := messages(message("b", "fine"), message("c", hostile)); string(out.Replace) != want {

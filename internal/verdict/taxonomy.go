@@ -7,8 +7,8 @@ import "strings"
 // compares them with the rules.)
 func Classes() []string {
 	return []string{
-		"deprecated-header", "disclosure", "fixation", "generic", "injection-generic", "injection-java", "injection-php", "lfi",
-		"multipart-header", "protocol", "rce", "reputation-scanner", "rfi", "sqli", "ssrf", "ssti", "xss",
+		"deprecated-header", "disclosure", "fixation", "generic", "injection-generic", "injection-java", "injection-php", "jwt", "ldapi", "lfi",
+		"multipart-header", "nosqli", "protocol", "rce", "reputation-scanner", "rfi", "sqli", "ssi", "ssrf", "ssti", "xpath", "xss", "xxe",
 	}
 }
 

@@ -123,8 +123,10 @@ var payloads = sync.OnceValue(func() (out []string) {
 })
 
 // patterns are the syntax trees of the rules, for strings they are likely to match.
-var patterns = sync.OnceValue(func() (out []*syntax.Regexp) {
-	rules, err := seclang.Parse(crsSources()...)
+var patterns = sync.OnceValue(func() []*syntax.Regexp { return patternsOf(crsSources()...) })
+
+func patternsOf(sources ...seclang.Source) (out []*syntax.Regexp) {
+	rules, err := seclang.Parse(sources...)
 	if err != nil {
 		panic(err) // another test says so better
 	}
@@ -137,10 +139,18 @@ var patterns = sync.OnceValue(func() (out []*syntax.Regexp) {
 		}
 	}
 	return out
-})
+}
 
-// writer makes up transactions.
-type writer struct{ *rand.Rand }
+// writer makes up transactions out of payloads and of what patterns match.
+type writer struct {
+	*rand.Rand
+	payloads []string
+	patterns []*syntax.Regexp
+}
+
+func newWriter(seed1, seed2 uint64) writer {
+	return writer{rand.New(rand.NewPCG(seed1, seed2)), payloads(), patterns()}
+}
 
 // hard are the sequences on which decoders and matchers disagree.
 var hard = []string{
@@ -157,11 +167,11 @@ func (w writer) value() string {
 	case 0:
 		return pick(w, []string{"hello", "John Smith", "a@example.org", "2026-01-02T03:04:05Z", "42", "", "it's fine", "x-y_z.1", "Größe", "50% off & more"})
 	case 1, 2:
-		return pick(w, payloads())
+		return pick(w, w.payloads)
 	case 3, 4:
-		return string(w.match(nil, pick(w, patterns())))
+		return string(w.match(nil, pick(w, w.patterns)))
 	case 5:
-		return string(w.match(nil, pick(w, patterns()))) + pick(w, hard) + pick(w, payloads())
+		return string(w.match(nil, pick(w, w.patterns))) + pick(w, hard) + pick(w, w.payloads)
 	case 6:
 		s := ""
 		for range w.IntN(7) {
@@ -169,7 +179,7 @@ func (w writer) value() string {
 		}
 		return s
 	}
-	return w.mutate(pick(w, payloads()))
+	return w.mutate(pick(w, w.payloads))
 }
 
 // mutate changes case, cuts, joins, encodes or sprinkles.
@@ -193,7 +203,7 @@ func (w writer) mutate(s string) string {
 		case 5:
 			s = strings.ReplaceAll(s, pick(w, []string{"s", "k", " ", "'", "<", "a"}), pick(w, hard))
 		case 6:
-			o := pick(w, payloads())
+			o := pick(w, w.payloads)
 			s = s[:at] + o[w.IntN(len(o)+1):]
 		case 7:
 			s = strings.Map(func(r rune) rune {

@@ -1,7 +1,6 @@
 package screen_test
 
 import (
-	"math/rand/v2"
 	"reflect"
 	"slices"
 	"sync"
@@ -36,7 +35,7 @@ func TestLoadedProgramScansTheSame(t *testing.T) {
 			t.Errorf("level %d: classes, head rules or level differ after loading", level)
 		}
 		a, b := p.NewScratch(), q.NewScratch()
-		w := writer{rand.New(rand.NewPCG(3, uint64(level)))}
+		w := newWriter(3, uint64(level))
 		for range 500 {
 			in := w.transaction()
 			x, y := p.Scan(a, in), q.Scan(b, in)
@@ -66,7 +65,7 @@ func TestLoadRefusesDamage(t *testing.T) {
 
 func TestConcurrentScans(t *testing.T) {
 	p := compileCRS(t, 2)
-	w := writer{rand.New(rand.NewPCG(5, 5))}
+	w := newWriter(5, 5)
 	var (
 		inputs []*screen.Input
 		want   [][]screen.Hit

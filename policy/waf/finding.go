@@ -59,8 +59,11 @@ func Detects(r *seclang.Rule) bool {
 }
 
 func detection(id int) bool {
-	return id >= 911000 && id < 949000 || id >= 9_100_000
+	return id >= 911000 && id < 949000 || id >= firstOwn
 }
+
+// firstOwn is the lowest id of a detection rule that is not the Core Rule Set's.
+const firstOwn = 9_100_000
 
 // ofChain returns the matches of the first member of a chain, which are the
 // values that the rule is about, and the number of matches of its last member,

@@ -184,7 +184,16 @@ func (e *Engine) allBut(rule int, in *screen.Input) [][2]int {
 	if e.mine {
 		return e.program.Narrow(nil, in, screen.Result{Hits: []screen.Hit{{RuleID: rule}}})
 	}
-	return [][2]int{{910000, rule - 1}, {rule + 1, 948999}}
+	ranges := make([][2]int, 0, 3)
+	for _, r := range [...][2]int{{910000, 948999}, {firstOwn, 9_999_999}} {
+		if rule > r[0] {
+			ranges = append(ranges, [2]int{r[0], min(rule-1, r[1])})
+		}
+		if rule < r[1] {
+			ranges = append(ranges, [2]int{max(rule+1, r[0]), r[1]})
+		}
+	}
+	return ranges
 }
 
 func hasValue(mr types.MatchedRule, value string) bool {

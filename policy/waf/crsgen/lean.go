@@ -135,7 +135,8 @@ func splitActions(s string) []string {
 
 // keepTag keeps what findings show and what rules select by.
 func keepTag(tag string) bool {
-	return strings.HasPrefix(tag, "merlon/") || strings.HasPrefix(tag, "cwe/") || strings.HasPrefix(tag, "mitre/") || strings.HasPrefix(tag, "attack-") || strings.HasPrefix(tag, "capec/") ||
+	return strings.HasPrefix(tag, "merlon/") || strings.HasPrefix(tag, "cwe/") || strings.HasPrefix(tag, "attack/") ||
+		strings.HasPrefix(tag, "OWASP_TOP_10/") || strings.HasPrefix(tag, "attack-") || strings.HasPrefix(tag, "capec/") ||
 		strings.HasPrefix(tag, "paranoia-level/") || tag == "xss-perf-disable" || tag == "OWASP_CRS"
 }
 
