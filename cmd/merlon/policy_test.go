@@ -29,7 +29,7 @@ func TestPolicyCheck(t *testing.T) {
 		code       int
 		want       []string // in this order
 	}{
-		{"good", policyHead + "mode: block\nexceptions: [{rule: \"942100\", reason: x}]\n", 0, []string{"good: 1 exception, 0 modes, 0 conditions, 0 rules in secrules"}},
+		{"good", policyHead + "mode: block\nexceptions: [{rule: \"9100808\", reason: x}]\n", 0, []string{"good: 1 exception, 0 modes, 0 conditions, 0 rules in secrules"}},
 		{"what the loader refuses and what is dead, together", policyHead + `mode: blok
 rules:
   - {id: 1, when: 'metod == "GET"', action: block, message: m}
@@ -37,7 +37,7 @@ secrules: |
   SecRuleEngine Off
 exceptions:
   - {rule: "942109", reason: x}
-  - {rule: "942100", expires: 2020-01-01, reason: x}
+  - {rule: "9100808", expires: 2020-01-01, reason: x}
 `, 1, []string{`mode: "blok"`, "secrules: [7:3] SecRuleEngine", `rules[0]: when: [5:20] "metod"`, "exceptions[0]: rule 942109: there is no such rule", "exceptions[1]: expired"}},
 		{"no YAML", "{", 1, []string{"policy file"}},
 		{"a note is no fault", policyHead + "rules: [{id: 1, when: 'true', action: block, message: m}]\n", 0, []string{"rules[0]: note: rule 1 has no test", "good: "}},
@@ -81,7 +81,7 @@ secrules: |
   SecRule ARGS "@streq z" "id:4,pass,msg:'m'"
 tests:
   - {rule: 3, match: true, action: block, event: {a: y}}
-  - {rule: 942100, match: true, event: {note: "1' OR '1'='1"}}
+  - {rule: 9100808, match: true, event: {note: "1' OR '1'='1"}}
   - {name: attack, action: allow, event: {q: "1' OR '1'='1"}}
   - {rule: 4, match: true, event: {excused: z}}
 exceptions: [{rule: "4", path: [excused], reason: x}]
@@ -93,7 +93,7 @@ exceptions: [{rule: "4", path: [excused], reason: x}]
 		"FAIL 1 rules[0].tests[1] match; want no match",
 		"FAIL 1 a bad event event: the text is no JSON",
 		"ok 3 tests[0] match, block",
-		"ok 942100 tests[1] match",
+		"ok 9100808 tests[1] match",
 		"FAIL all attack block; want allow",
 		"FAIL 4 tests[3] no match; want match (an exception excuses what was found)",
 		"- 2 - no test",

@@ -1,7 +1,6 @@
 package screen_test
 
 import (
-	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -13,7 +12,7 @@ import (
 // 2: at higher ones counters of argument names mostly want all of them.
 func TestArgumentsOfNoAccount(t *testing.T) {
 	const level = 2
-	w := writer{rand.New(rand.NewPCG(*seed, 41))}
+	w := newWriter(*seed, 41)
 	p := compileCRS(t, level)
 	s, classes := p.NewScratch(), p.Classes()
 	counted := func(in *screen.Input, without [][2]int) (out []matched) {

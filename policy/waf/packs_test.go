@@ -94,8 +94,8 @@ var packVectors = sync.OnceValues(func() (map[int][]packVector, error) {
 	return out, nil
 })
 
-// ownRules are the rules of the packs.
-func ownRules(t *testing.T) map[int]seclang.Rule {
+// packRules are the rules of the packs.
+func packRules(t *testing.T) map[int]seclang.Rule {
 	t.Helper()
 	parsed, err := seclang.Parse(seclang.Source{Name: "rules", Text: rules.StockOperators(rules.SecLang(rules.Options{Paranoia: 1, Threshold: 5}))})
 	if err != nil {
@@ -130,7 +130,7 @@ func TestPackVectors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	own := ownRules(t)
+	own := packRules(t)
 	for id := range all {
 		if _, ok := own[id]; !ok {
 			t.Errorf("vectors for rule %d, which there is not", id)
@@ -168,7 +168,7 @@ func TestEveryPackRuleIsNeeded(t *testing.T) {
 		t.Fatal(err)
 	}
 	e := build(t, screened)
-	for id, r := range ownRules(t) {
+	for id, r := range packRules(t) {
 		t.Run(strconv.Itoa(id), func(t *testing.T) {
 			t.Parallel()
 			lacking, err := waf.Without(e, id)
