@@ -255,7 +255,7 @@ func TestA10PathsCannotImitateEachOther(t *testing.T) {
 	if err := os.WriteFile(policy, []byte(`apiVersion: merlon.dev/v1
 kind: Policy
 exceptions:
-  - {rule: 900000-999999, path: [body, comment], reason: "rich text"}
+  - {rule: 900000-9999999, path: [body, comment], reason: "rich text"}
 `), 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -38,18 +38,18 @@ func TestC2UnicodeFolds(t *testing.T) {
 		path  string
 	}{
 		{"script", object{"c": wide(xss)}, 941110, "c"},
-		{"SQL with full-width quotes", object{"c": wide(sqli)}, 942100, "c"},
-		{"SQL with primes", object{"c": prime("1' and sleep(5)-- ")}, 942160, "c"},
-		{"shell", object{"c": wide(shell)}, 932160, "c"},
-		{"Node in mathematical letters", object{"c": "𝐫𝐞𝐪𝐮𝐢𝐫𝐞('𝔠𝔥𝔦𝔩𝔡_𝔭𝔯𝔬𝔠𝔢𝔰𝔰').ᵉxec('id')"}, 934100, "c"},
-		{"dots and slashes", object{"c": "․․⁄‥∕‥／etc／passwd"}, 930120, "c"},
-		{"operator in a key", object{"filter": object{"＄ne": 1}}, 942290, `filter["\uff04ne"]`},
-		{"escaped in JSON in a body", request(object{"body": `{"c":"x\uff1b cat \uff0fetc\uff0fpasswd"}`}), 932160, "body.c"},
-		{"query", request(object{"rawQueryString": "c=" + strings.NewReplacer(" ", "+").Replace(wide(shell))}), 932160, "rawQueryString.c"},
-		{"percent-encoded cookie", request(object{"cookies": []string{"s=x%EF%BC%9B%20cat%20%EF%BC%8Fetc%EF%BC%8Fpasswd"}}), 932160, "cookies[0].s"},
-		{"percent-encoded path", request(object{"rawPath": "/a/x%EF%BC%9B%20cat%20%EF%BC%8Fetc%EF%BC%8Fpasswd"}), 932160, "rawPath"},
+		{"SQL with full-width quotes", object{"c": wide(sqli)}, 9100808, "c"},
+		{"SQL with primes", object{"c": prime("1' and sleep(5)-- ")}, 9100806, "c"},
+		{"shell", object{"c": wide(shell)}, 9100400, "c"},
+		{"Node in mathematical letters", object{"c": "𝐫𝐞𝐪𝐮𝐢𝐫𝐞('𝔠𝔥𝔦𝔩𝔡_𝔭𝔯𝔬𝔠𝔢𝔰𝔰').ᵉxec('id')"}, 9100501, "c"},
+		{"dots and slashes", object{"c": "․․⁄‥∕‥／etc／passwd"}, 9100208, "c"},
+		{"operator in a key", object{"filter": object{"＄ne": 1}}, 9100700, `filter["\uff04ne"]`},
+		{"escaped in JSON in a body", request(object{"body": `{"c":"x\uff1b cat \uff0fetc\uff0fpasswd"}`}), 9100400, "body.c"},
+		{"query", request(object{"rawQueryString": "c=" + strings.NewReplacer(" ", "+").Replace(wide(shell))}), 9100400, "rawQueryString.c"},
+		{"percent-encoded cookie", request(object{"cookies": []string{"s=x%EF%BC%9B%20cat%20%EF%BC%8Fetc%EF%BC%8Fpasswd"}}), 9100400, "cookies[0].s"},
+		{"percent-encoded path", request(object{"rawPath": "/a/x%EF%BC%9B%20cat%20%EF%BC%8Fetc%EF%BC%8Fpasswd"}), 9100400, "rawPath"},
 		{"header", headers("referer", "https://a/?"+wide(xss)), 941110, "headers.referer"},
-		{"base64 in a record", object{"Records": []any{object{"eventSource": "aws:kinesis", "kinesis": object{"data": base64.StdEncoding.EncodeToString([]byte(wide(shell)))}}}}, 932160, "Records[0].kinesis.data"},
+		{"base64 in a record", object{"Records": []any{object{"eventSource": "aws:kinesis", "kinesis": object{"data": base64.StdEncoding.EncodeToString([]byte(wide(shell)))}}}}, 9100400, "Records[0].kinesis.data"},
 	}
 	e := build(t, screened)
 	for _, tt := range tests {
@@ -85,7 +85,7 @@ func TestC2FoldsCountOnce(t *testing.T) {
 		return res.Scores[0]
 	}
 	scored := 0
-	for _, attack := range []string{sqli, xss, "x; cat /etc/passwd", "../../../etc/passwd", "require('child_process').exec('id')"} {
+	for _, attack := range []string{sqli, xss, "x; cat /etc/passwd", "../../../etc/passwd, ", "require('child_process').exec('id')"} {
 		for name, members := range map[string]func(sign string) object{
 			"once":         func(sign string) object { return object{"c": attack + sign} },
 			"as two names": func(sign string) object { return object{"c": attack + sign, "d": attack + sign + "x"} },
