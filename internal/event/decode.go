@@ -16,6 +16,7 @@ type decoder struct {
 	parts   int // multipart bodies that are open
 	layers  int // encodings that are open, documents apart
 	lined   int // lines of JSON Lines so far
+	queries int // GraphQL documents so far
 
 	taken     []int32   // nodes of the event's own document that are leaves already, ascending
 	records   []int32   // nodes of the batch records, ascending

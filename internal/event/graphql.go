@@ -1,6 +1,7 @@
 package event
 
 import (
+	"fmt"
 	"strings"
 	"unicode/utf8"
 )
@@ -26,6 +27,12 @@ func (d *decoder) graphql(val string, at leafAt) bool {
 	d.layers++
 	defer func() { d.layers-- }()
 	d.addText(strings.Join(lex.names, ","), at)
+	d.queries++
+	if text := lex.shape(d.queries); text != "" {
+		shape := at
+		shape.name, shape.sub = shapeName, join(at.sub, shapeName)
+		d.addText(text, shape)
+	}
 	for _, text := range lex.texts {
 		if !d.room() {
 			d.addText(val, at)
@@ -45,6 +52,28 @@ func (d *decoder) graphql(val string, at leafAt) bool {
 // resolvers.
 func holdsGraphQL(name string) bool {
 	return name == "query" || name == "queryString" || name == "selectionSetGraphQL"
+}
+
+// shapeName is the name of the leaf that tells how a GraphQL document is built.
+const shapeName = "graphql-shape"
+
+// From here on the shape of a document is worth a leaf: no client's query is as
+// deep or repeats itself as often.
+const (
+	deepQuery      = 15
+	manyAliases    = 50
+	manyDirectives = 50
+	manyQueries    = 25
+)
+
+// shape tells how a document is built where that is out of the ordinary: it
+// costs the function time and memory in proportion, and nothing in its text
+// looks like an attack. queries is the number of documents so far in the event.
+func (l *graphLexer) shape(queries int) string {
+	if l.depth < deepQuery && l.aliases < manyAliases && l.directives < manyDirectives && queries < manyQueries {
+		return ""
+	}
+	return fmt.Sprintf("depth %d, aliases %d, directives %d, queries %d", l.depth, l.aliases, l.directives, queries)
 }
 
 // opensGraphQL looks at the first word.
@@ -68,9 +97,14 @@ type graphLexer struct {
 	names []string
 	texts []graphText
 	last  string // the last name
-	label string // the name before the last colon
-	open  []byte
-	most  int // names that are worth holding; no query has as many
+	// What makes a query expensive: selections inside selections, one field
+	// under many names, directives.
+	depth, selections   int
+	aliases, directives int
+	args                int    // round brackets that are open; in them stand values, not selections
+	label               string // the name before the last colon
+	open                []byte
+	most                int // names that are worth holding; no query has as many
 }
 
 func (l *graphLexer) run() bool {
@@ -90,9 +124,15 @@ func (l *graphLexer) token() bool {
 		l.i++
 	case c == ':':
 		l.label = l.last
+		if l.args == 0 && len(l.open) > 0 {
+			l.aliases++
+		}
 		l.i++
 	case c == '$' || c == '@':
 		l.i++
+		if c == '@' {
+			l.directives++
+		}
 		return l.i < len(l.s) && isNameByte(l.s[l.i]) && !digit(l.s[l.i])
 	case strings.HasPrefix(l.s[l.i:], "..."):
 		l.i += 3
@@ -101,6 +141,7 @@ func (l *graphLexer) token() bool {
 	case c == '{' || c == '(' || c == '[':
 		l.open = append(l.open, c)
 		l.i++
+		l.count(c, 1)
 	case c == '}' || c == ')' || c == ']':
 		top := len(l.open) - 1
 		if top < 0 || l.open[top] != opener(c) {
@@ -108,6 +149,7 @@ func (l *graphLexer) token() bool {
 		}
 		l.open = l.open[:top]
 		l.i++
+		l.count(opener(c), -1)
 	case c == '#':
 		end := strings.IndexAny(l.s[l.i:], "\r\n")
 		if end < 0 {
@@ -130,6 +172,17 @@ func (l *graphLexer) token() bool {
 		return false
 	}
 	return true
+}
+
+// count keeps track of the brackets that are open.
+func (l *graphLexer) count(opened byte, by int) {
+	switch {
+	case opened == '(':
+		l.args += by
+	case opened == '{' && l.args == 0:
+		l.selections += by
+		l.depth = max(l.depth, l.selections)
+	}
 }
 
 func (l *graphLexer) number() bool {

@@ -141,16 +141,8 @@ func patternsOf(sources ...seclang.Source) (out []*syntax.Regexp) {
 	return out
 }
 
-// writer makes up transactions out of payloads and of what patterns match.
-type writer struct {
-	*rand.Rand
-	payloads []string
-	patterns []*syntax.Regexp
-}
-
-func newWriter(seed1, seed2 uint64) writer {
-	return writer{rand.New(rand.NewPCG(seed1, seed2)), payloads(), patterns()}
-}
+// writer makes up transactions.
+type writer struct{ *rand.Rand }
 
 // hard are the sequences on which decoders and matchers disagree.
 var hard = []string{
@@ -167,11 +159,11 @@ func (w writer) value() string {
 	case 0:
 		return pick(w, []string{"hello", "John Smith", "a@example.org", "2026-01-02T03:04:05Z", "42", "", "it's fine", "x-y_z.1", "Größe", "50% off & more"})
 	case 1, 2:
-		return pick(w, w.payloads)
+		return pick(w, payloads())
 	case 3, 4:
-		return string(w.match(nil, pick(w, w.patterns)))
+		return string(w.match(nil, pick(w, patterns())))
 	case 5:
-		return string(w.match(nil, pick(w, w.patterns))) + pick(w, hard) + pick(w, w.payloads)
+		return string(w.match(nil, pick(w, patterns()))) + pick(w, hard) + pick(w, payloads())
 	case 6:
 		s := ""
 		for range w.IntN(7) {
@@ -179,7 +171,7 @@ func (w writer) value() string {
 		}
 		return s
 	}
-	return w.mutate(pick(w, w.payloads))
+	return w.mutate(pick(w, payloads()))
 }
 
 // mutate changes case, cuts, joins, encodes or sprinkles.
@@ -203,7 +195,7 @@ func (w writer) mutate(s string) string {
 		case 5:
 			s = strings.ReplaceAll(s, pick(w, []string{"s", "k", " ", "'", "<", "a"}), pick(w, hard))
 		case 6:
-			o := pick(w, w.payloads)
+			o := pick(w, payloads())
 			s = s[:at] + o[w.IntN(len(o)+1):]
 		case 7:
 			s = strings.Map(func(r rune) rune {
@@ -265,8 +257,9 @@ func (w writer) match(out []rune, re *syntax.Regexp) []rune {
 }
 
 // transaction puts one payload into one place of an otherwise benign transaction.
-func (w writer) transaction() *screen.Input {
-	v := w.value()
+func (w writer) transaction() *screen.Input { return w.around(w.value()) }
+
+func (w writer) around(v string) *screen.Input {
 	in := browser()
 	origin := screen.Origin(w.IntN(3))
 	switch w.IntN(16) {

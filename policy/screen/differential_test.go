@@ -3,6 +3,7 @@ package screen_test
 import (
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -148,7 +149,7 @@ func TestDifferentialRegression(t *testing.T) {
 // TestDifferentialMillion runs made-up transactions, as many as -merlon.cases says.
 func TestDifferentialMillion(t *testing.T) {
 	j := newJudge(t)
-	w := newWriter(*seed, 99)
+	w := writer{rand.New(rand.NewPCG(*seed, 99))}
 	for range *cases {
 		j.check(t, w.transaction())
 		if t.Failed() {

@@ -1,6 +1,7 @@
 package screen_test
 
 import (
+	"math/rand/v2"
 	"reflect"
 	"slices"
 	"sync"
@@ -35,7 +36,7 @@ func TestLoadedProgramScansTheSame(t *testing.T) {
 			t.Errorf("level %d: classes, head rules or level differ after loading", level)
 		}
 		a, b := p.NewScratch(), q.NewScratch()
-		w := newWriter(3, uint64(level))
+		w := writer{rand.New(rand.NewPCG(3, uint64(level)))}
 		for range 500 {
 			in := w.transaction()
 			x, y := p.Scan(a, in), q.Scan(b, in)
@@ -65,7 +66,7 @@ func TestLoadRefusesDamage(t *testing.T) {
 
 func TestConcurrentScans(t *testing.T) {
 	p := compileCRS(t, 2)
-	w := newWriter(5, 5)
+	w := writer{rand.New(rand.NewPCG(5, 5))}
 	var (
 		inputs []*screen.Input
 		want   [][]screen.Hit

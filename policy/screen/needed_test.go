@@ -1,6 +1,7 @@
 package screen_test
 
 import (
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -12,7 +13,7 @@ import (
 // 2: at higher ones counters of argument names mostly want all of them.
 func TestArgumentsOfNoAccount(t *testing.T) {
 	const level = 2
-	w := newWriter(*seed, 41)
+	w := writer{rand.New(rand.NewPCG(*seed, 41))}
 	p := compileCRS(t, level)
 	s, classes := p.NewScratch(), p.Classes()
 	counted := func(in *screen.Input, without [][2]int) (out []matched) {

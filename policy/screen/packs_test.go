@@ -89,7 +89,8 @@ func TestDifferentialPacks(t *testing.T) {
 		t.Fatal(err)
 	}
 	texts := vectorTexts(t)
-	w := writer{rand.New(rand.NewPCG(*seed, 17)), texts, patternsOf(seclang.Source{Name: "rules", Text: shippedText()})}
+	w := writer{rand.New(rand.NewPCG(*seed, 17))}
+	matches := patternsOf(seclang.Source{Name: "rules", Text: shippedText()})
 	scratch, classes := p.NewScratch(), p.Classes()
 	matched, clean := map[int]bool{}, 0
 	check := func(in *screen.Input) {
@@ -127,7 +128,11 @@ func TestDifferentialPacks(t *testing.T) {
 	}
 	made := *cases / 4 // each costs stock Coraza some milliseconds
 	for range made {
-		if check(w.transaction()); t.Failed() {
+		v := w.mutate(pick(w, texts))
+		if w.IntN(2) == 0 {
+			v = string(w.match(nil, pick(w, matches)))
+		}
+		if check(w.around(v)); t.Failed() {
 			break
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -225,7 +226,7 @@ func (e *Engine) evaluate(ctx context.Context, ev *event.Event, s suspect) (foun
 	if e.mine && err == nil {
 		return e.ownFindings(ctx, ev, s.chunk, m), nil
 	}
-	if err != nil || m.score == 0 {
+	if err != nil || m.score == 0 && !slices.ContainsFunc(m.rules, func(r types.MatchedRule) bool { return reports(r.Rule()) }) {
 		return found, err
 	}
 	return chunkFindings{findings: e.findings(ctx, ev, s.chunk, m), score: m.score}, nil

@@ -26,7 +26,7 @@ func (e *Engine) findings(ctx context.Context, ev *event.Event, c *chunk, m matc
 	for _, mr := range m.rules {
 		meta := mr.Rule()
 		per := severityScores[meta.Severity()]
-		if !scores(meta) || per == 0 {
+		if !scores(meta) || per == 0 && !reports(meta) {
 			continue
 		}
 		starters, ends := ofChain(mr)
@@ -37,6 +37,9 @@ func (e *Engine) findings(ctx context.Context, ev *event.Event, c *chunk, m matc
 			f := verdict.Finding{
 				RuleID: meta.ID(), Engine: "waf", Message: e.info[meta.ID()].message, Severity: meta.Severity().String(), Score: per,
 				Phase: int(meta.Phase()), Tags: meta.Tags(), Operator: e.info[meta.ID()].operator, Record: int(c.record),
+			}
+			if per == 0 {
+				f.Action = verdict.ActionMonitor
 			}
 			if i == 0 && ends > len(starters) {
 				f.Score += per * (ends - len(starters))
@@ -55,7 +58,16 @@ func scores(r types.RuleMetadata) bool { return detection(r.ID()) }
 // Detects reports whether a match of a rule of the embedded sets is a finding.
 func Detects(r *seclang.Rule) bool {
 	severity, err := types.ParseRuleSeverity(r.Severity)
-	return err == nil && detection(r.ID) && severityScores[severity] > 0
+	return err == nil && detection(r.ID) && (severityScores[severity] > 0 || reporting(r.ID, severity))
+}
+
+// reports reports whether a match of a rule is a finding that weighs nothing:
+// what may be an attack on whoever reads a stored value, and is somebody's
+// business as well. Of the Core Rule Set's rules none is meant so.
+func reports(r types.RuleMetadata) bool { return reporting(r.ID(), r.Severity()) }
+
+func reporting(id int, s types.RuleSeverity) bool {
+	return id >= firstOwn && s == types.RuleSeverityInfo
 }
 
 func detection(id int) bool {
