@@ -9,7 +9,7 @@ LDFLAGS = -s -w -X github.com/merlon-security/merlon/internal/agent.Version=$(VE
 GOBUILD = CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -tags '$(TAGS)'
 RACE    = $(shell sh scripts/race.sh)
 
-.PHONY: help demo run test test-race lint layer cli score ftw bench fuzz fuzz-screen rules clean
+.PHONY: help demo run test test-race lint layer cli score detection ftw bench fuzz fuzz-screen rules clean
 .DEFAULT_GOAL := help
 
 help: ## Explain the targets
@@ -50,6 +50,9 @@ layer: cli ## Cross-build dist/merlon-layer-{x86_64,arm64}.zip and unpack the na
 
 score: cli ## Measure detection over the corpora in SHARED
 	@scripts/score.sh "$(SHARED)"
+
+detection: ## Write the tables of docs/DETECTION.md: the corpus in SHARED through Merlon, the Core Rule Set and libddwaf
+	@scripts/detection.sh "$(SHARED)"
 
 ftw: ## Run the Core Rule Set's own regression tests through every HTTP front
 	go test ./internal/regression -count=1 -timeout 20m -v -merlon.full

@@ -96,7 +96,7 @@ func engines() ([]peer.Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("merlon: %w", err)
 	}
-	c, err := coraza.New(coraza.Request)
+	c, err := coraza.New(coraza.Request, 1)
 	if err != nil {
 		return nil, fmt.Errorf("coraza: %w", err)
 	}

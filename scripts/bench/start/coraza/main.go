@@ -14,7 +14,7 @@ func main() {
 	if len(os.Args) > 1 && os.Args[1] == "all" {
 		rules = coraza.All
 	}
-	if _, err := coraza.New(rules); err != nil {
+	if _, err := coraza.New(rules, 1); err != nil {
 		fmt.Fprintln(os.Stderr, "coraza:", err)
 		os.Exit(1)
 	}

@@ -1,6 +1,5 @@
 // Package coraza is Coraza with the OWASP Core Rule Set as anyone would embed
-// them: rules as they ship, paranoia level 1, body processors by content type,
-// bodies in memory.
+// them: rules as they ship, body processors by content type, bodies in memory.
 package coraza
 
 import (
@@ -26,7 +25,7 @@ SecDefaultAction "phase:1,log,pass"
 SecDefaultAction "phase:2,log,pass"
 SecRule REQUEST_HEADERS:Content-Type "@rx ^(?:application(?:/soap\+|/)|text/)xml" "id:200000,phase:1,t:none,t:lowercase,pass,nolog,ctl:requestBodyProcessor=XML"
 SecRule REQUEST_HEADERS:Content-Type "@rx ^application/(?:[a-z0-9.-]+\+)?json" "id:200001,phase:1,t:none,t:lowercase,pass,nolog,ctl:requestBodyProcessor=JSON"
-SecAction "id:900990,phase:1,pass,t:none,nolog,setvar:tx.crs_setup_version=4250,setvar:tx.blocking_paranoia_level=1,setvar:tx.detection_paranoia_level=1"
+SecAction "id:900990,phase:1,pass,t:none,nolog,setvar:tx.crs_setup_version=4250,setvar:tx.blocking_paranoia_level=%[1]d,setvar:tx.detection_paranoia_level=%[1]d"
 `
 
 // Rules selects the files of the rule set.
@@ -41,9 +40,10 @@ const (
 // Engine is one compiled rule set.
 type Engine struct{ waf coraza.WAF }
 
-// New compiles the rules.
-func New(r Rules) (*Engine, error) {
-	waf, err := coraza.NewWAF(coraza.NewWAFConfig().WithRootFS(coreruleset.FS).WithDirectives(settings + string(r)))
+// New compiles the rules, for a paranoia level of 1 (the rule set's default) to 4.
+func New(r Rules, paranoia int) (*Engine, error) {
+	directives := fmt.Sprintf(settings, paranoia) + string(r)
+	waf, err := coraza.NewWAF(coraza.NewWAFConfig().WithRootFS(coreruleset.FS).WithDirectives(directives))
 	if err != nil {
 		return nil, fmt.Errorf("compile rules: %w", err)
 	}

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/merlon-security/merlon/internal/event"
+	"github.com/merlon-security/merlon/internal/traffic"
+	"github.com/merlon-security/merlon/scripts/bench/internal/sample"
+)
+
+// row is an event with its label, and what the engines said of it.
+type row struct {
+	attack           bool
+	class, placement string
+	source           string // who wrote the payload
+	http             bool
+	vector           string // of the descriptions; empty for the corpus
+	event            []byte
+	said             [4]bool // by the index of the engine
+}
+
+// labelled reads a corpus: gzipped lines of JSON.
+func labelled(path string) ([]row, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		return nil, fmt.Errorf("read %q: %w", path, err)
+	}
+	var out []row
+	lines := bufio.NewScanner(z)
+	lines.Buffer(nil, 32<<20)
+	for lines.Scan() {
+		var r struct {
+			Label, Class, Placement, Source, Trigger string
+			Event                                    json.RawMessage
+		}
+		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
+			return nil, fmt.Errorf("read %q: %w", path, err)
+		}
+		if r.Label != "attack" && r.Label != "benign" {
+			return nil, fmt.Errorf("read %q: label %q", path, r.Label)
+		}
+		out = append(out, row{
+			attack: r.Label == "attack", class: r.Class, placement: r.Placement, source: r.Source,
+			http: event.Source(r.Trigger).IsHTTP(), event: bytes.Clone(r.Event),
+		})
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("read %q: %w", path, err)
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("%q is empty", path)
+	}
+	return out, nil
+}
+
+// described makes the events of the repository's own benign messages. Their
+// class is the family they are of.
+func described(dir string) ([]row, error) {
+	vectors, err := traffic.Read(os.DirFS(dir))
+	if err != nil {
+		return nil, err
+	}
+	var out []row
+	for i := range vectors {
+		evs, err := vectors[i].Events()
+		if err != nil {
+			return nil, err
+		}
+		family, _, _ := strings.Cut(vectors[i].Name, "/")
+		for _, ev := range evs {
+			out = append(out, row{class: family, vector: vectors[i].Name, http: event.Source(ev.Source).IsHTTP(), event: ev.Payload})
+		}
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("%q holds no description", dir)
+	}
+	return out, nil
+}
+
+// decoded makes the forms of an event that the other engines take. Of an event
+// that is no request they get what Merlon decoded, since neither decodes
+// anything of it itself: every text with its name, and the names of containers.
+func decoded(raw []byte) *sample.Event {
+	out := sample.FromLambda(raw)
+	if out.Request != nil {
+		return out
+	}
+	ev := event.Decode(raw, nil, event.DefaultLimits())
+	out.Args, out.Documents = nil, nil
+	tree := map[string][]string{}
+	for i := range ev.Leaves {
+		l := &ev.Leaves[i]
+		out.Args = append(out.Args, sample.Arg{Name: l.Name, Value: l.Value})
+		if !l.NameOnly {
+			tree[l.Name] = append(tree[l.Name], l.Value)
+		} else if tree[l.Name] == nil {
+			tree[l.Name] = []string{}
+		}
+		// libddwaf looks at 256 members of a container.
+		if len(tree) == 200 || i == len(ev.Leaves)-1 {
+			text, err := json.Marshal(tree)
+			if err != nil {
+				panic("bug: strings do not marshal: " + err.Error())
+			}
+			out.Documents, tree = append(out.Documents, text), map[string][]string{}
+		}
+	}
+	return out
+}
+
+// judge asks the engine about every row, on two threads, and notes its word at
+// the given index.
+func (c *contestant) judge(rows []row, index int, known *answers) error {
+	var wg sync.WaitGroup
+	var next atomic.Int64
+	errs := make([]error, 2)
+	for worker := range errs {
+		wg.Go(func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(rows) {
+					return
+				}
+				said, err := c.ask(&rows[i], known)
+				if err != nil {
+					errs[worker] = fmt.Errorf("%s: event %d: %w", c.title, i, err)
+					return
+				}
+				rows[i].said[index] = said
+			}
+		})
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ask asks about one row, or remembers. The events of the suite are made anew
+// for every run, with ids and times of their own.
+func (c *contestant) ask(r *row, known *answers) (bool, error) {
+	ev := decoded(r.event)
+	if !c.peer || r.vector != "" {
+		out, err := c.engine.Inspect(ev)
+		return out.Attack, err
+	}
+	k := key(c.title, ev)
+	if said, ok := known.get(k); ok {
+		return said, nil
+	}
+	out, err := c.engine.Inspect(ev)
+	if err == nil {
+		known.put(k, out.Attack)
+	}
+	return out.Attack, err
+}
