@@ -90,37 +90,6 @@ func described(dir string) ([]row, error) {
 	return out, nil
 }
 
-// decoded makes the forms of an event that the other engines take. Of an event
-// that is no request they get what Merlon decoded, since neither decodes
-// anything of it itself: every text with its name, and the names of containers.
-func decoded(raw []byte) *sample.Event {
-	out := sample.FromLambda(raw)
-	if out.Request != nil {
-		return out
-	}
-	ev := event.Decode(raw, nil, event.DefaultLimits())
-	out.Args, out.Documents = nil, nil
-	tree := map[string][]string{}
-	for i := range ev.Leaves {
-		l := &ev.Leaves[i]
-		out.Args = append(out.Args, sample.Arg{Name: l.Name, Value: l.Value})
-		if !l.NameOnly {
-			tree[l.Name] = append(tree[l.Name], l.Value)
-		} else if tree[l.Name] == nil {
-			tree[l.Name] = []string{}
-		}
-		// libddwaf looks at 256 members of a container.
-		if len(tree) == 200 || i == len(ev.Leaves)-1 {
-			text, err := json.Marshal(tree)
-			if err != nil {
-				panic("bug: strings do not marshal: " + err.Error())
-			}
-			out.Documents, tree = append(out.Documents, text), map[string][]string{}
-		}
-	}
-	return out
-}
-
 // judge asks the engine about every row, on two threads, and notes its word at
 // the given index.
 func (c *contestant) judge(rows []row, index int, known *answers) error {
@@ -155,7 +124,7 @@ func (c *contestant) judge(rows []row, index int, known *answers) error {
 // ask asks about one row, or remembers. The events of the suite are made anew
 // for every run, with ids and times of their own.
 func (c *contestant) ask(r *row, known *answers) (bool, error) {
-	ev := decoded(r.event)
+	ev := sample.FromLambda(r.event)
 	if !c.peer || r.vector != "" {
 		out, err := c.engine.Inspect(ev)
 		return out.Attack, err

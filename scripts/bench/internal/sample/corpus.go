@@ -50,17 +50,14 @@ func Benign(path string) ([]*Event, error) {
 	return out, nil
 }
 
-// FromLambda makes the other forms of a Lambda event.
+// FromLambda makes the other forms of a Lambda event. Of one that is no request
+// they hold what Merlon decoded: every text with its name, and the names of
+// containers.
 func FromLambda(raw []byte) *Event {
 	out := &Event{Lambda: raw}
 	ev := event.Decode(raw, nil, event.DefaultLimits())
-	if ev.HTTP == nil {
-		out.Documents = [][]byte{raw}
-		for i := range ev.Leaves {
-			if l := &ev.Leaves[i]; !l.NameOnly {
-				out.Args = append(out.Args, Arg{l.Name, l.Value})
-			}
-		}
+	if ev.HTTP == nil || !ev.Source.IsHTTP() {
+		out.leaves(ev)
 		return out
 	}
 	path, query, _ := strings.Cut(ev.HTTP.Target, "?")
@@ -73,4 +70,27 @@ func FromLambda(raw []byte) *Event {
 	}
 	out.Request = r
 	return out
+}
+
+// leaves fills arguments and trees. libddwaf looks at 256 members of a
+// container, so there are several.
+func (e *Event) leaves(ev *event.Event) {
+	tree := map[string][]string{}
+	for i := range ev.Leaves {
+		l := &ev.Leaves[i]
+		e.Args = append(e.Args, Arg{l.Name, l.Value})
+		switch {
+		case !l.NameOnly:
+			tree[l.Name] = append(tree[l.Name], l.Value)
+		case tree[l.Name] == nil:
+			tree[l.Name] = []string{}
+		}
+		if len(tree) == 200 || i == len(ev.Leaves)-1 {
+			text, err := json.Marshal(tree)
+			if err != nil {
+				panic("bug: strings do not marshal: " + err.Error())
+			}
+			e.Documents, tree = append(e.Documents, text), map[string][]string{}
+		}
+	}
 }

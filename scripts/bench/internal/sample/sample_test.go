@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"math"
 	"net/url"
+	"slices"
+	"strings"
 	"testing"
 	"unicode/utf8"
 
@@ -172,5 +174,21 @@ func TestFromLambdaGivesBackTheRequest(t *testing.T) {
 	}
 	if got := sample.FromLambda(sample.SQS(3, 10).Lambda); got.Request != nil || len(got.Args) < 400 || len(got.Documents) != 1 {
 		t.Errorf("FromLambda(batch) = %d arguments, %d documents, want the leaves and one document", len(got.Args), len(got.Documents))
+	}
+}
+
+// The peers get what is inside of the envelopes.
+func TestFromLambdaOpensEnvelopes(t *testing.T) {
+	t.Parallel()
+	ev := sample.FromLambda([]byte(`{"Records":[{"eventSource":"aws:kinesis","kinesis":{"data":"eyJ3aGVyZSI6eyIkbmUiOm51bGx9LCJub3RlIjoidGVhIn0="}}]}`))
+	if !slices.Contains(ev.Args, sample.Arg{Name: "note", Value: "tea"}) {
+		t.Errorf("arguments %v, want the note in them", ev.Args)
+	}
+	if !slices.ContainsFunc(ev.Args, func(a sample.Arg) bool { return a.Name == "$ne" }) {
+		t.Errorf("arguments %v, want the operator in them", ev.Args)
+	}
+	tree := string(bytes.Join(ev.Documents, nil))
+	if !strings.Contains(tree, `"note":["tea"]`) || !strings.Contains(tree, `"$ne"`) {
+		t.Errorf("tree %s, want the note and the operator in it", tree)
 	}
 }

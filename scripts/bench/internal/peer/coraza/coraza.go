@@ -1,5 +1,5 @@
 // Package coraza is Coraza with the OWASP Core Rule Set as anyone would embed
-// them: rules as they ship, body processors by content type, bodies in memory.
+// them: its recommended settings, rules as they ship, bodies in memory.
 package coraza
 
 import (
@@ -14,17 +14,14 @@ import (
 )
 
 const settings = `
+Include @coraza.conf-recommended
 SecRuleEngine On
-SecRequestBodyAccess On
-SecRequestBodyLimit 13107200
 SecRequestBodyInMemoryLimit 13107200
 SecResponseBodyAccess Off
 SecAuditEngine Off
 SecArgumentsLimit 1000
 SecDefaultAction "phase:1,log,pass"
 SecDefaultAction "phase:2,log,pass"
-SecRule REQUEST_HEADERS:Content-Type "@rx ^(?:application(?:/soap\+|/)|text/)xml" "id:200000,phase:1,t:none,t:lowercase,pass,nolog,ctl:requestBodyProcessor=XML"
-SecRule REQUEST_HEADERS:Content-Type "@rx ^application/(?:[a-z0-9.-]+\+)?json" "id:200001,phase:1,t:none,t:lowercase,pass,nolog,ctl:requestBodyProcessor=JSON"
 SecAction "id:900990,phase:1,pass,t:none,nolog,setvar:tx.crs_setup_version=4250,setvar:tx.blocking_paranoia_level=%[1]d,setvar:tx.detection_paranoia_level=%[1]d"
 `
 

@@ -97,6 +97,9 @@ func request(r *sample.Request) map[string]any {
 		"server.request.method": r.Method, "server.request.uri.raw": r.Target(), "server.request.query": map[string][]string(query),
 		"server.request.headers.no_cookies": headers, "http.client_ip": r.RemoteAddr,
 	}
+	if segments := strings.Split(strings.Trim(r.Path, "/"), "/"); segments[0] != "" {
+		data["server.request.path_params"] = unescaped(segments)
+	}
 	if len(cookies) > 0 {
 		data["server.request.cookies"] = cookies
 	}
@@ -104,6 +107,16 @@ func request(r *sample.Request) map[string]any {
 		body(data, r)
 	}
 	return data
+}
+
+// unescaped is what a router makes of the segments of a path.
+func unescaped(segments []string) []string {
+	for i, s := range segments {
+		if text, err := url.PathUnescape(s); err == nil {
+			segments[i] = text
+		}
+	}
+	return segments
 }
 
 func body(data map[string]any, r *sample.Request) {
