@@ -81,13 +81,20 @@ type frontHandler struct {
 
 // Event is the event that a function behind the front would get of a request,
 // without a function: for those who need events in the true shape of the front.
+// Host, trace, id and time are the same every time.
 func (f Front) Event(r *http.Request) ([]byte, error) {
 	a, err := arrive(r)
 	if err != nil {
 		return nil, err
 	}
+	a.id, a.trace, a.at = "c6af9ac6-7b61-4d83-9a41-93e8deadbeef", "Root=1-69e1f0c8-7db6c86a1f95805f1e3c5ae0", time.UnixMilli(1776414600123)
 	opts := Options{Function: Function{Name: "function"}, Region: "eu-central-1", AccountID: "123456789012"}
 	h := (&Lambda{opts: opts}).front(f)
+	name := strings.Replace(h.domain.name, h.domain.prefix, "q7rk2mhx4bn5wz3d", 1)
+	if f.Kind == ALB {
+		name = "shop.example"
+	}
+	h.domain = domain{name, "q7rk2mhx4bn5wz3d"}
 	return encodeJSON(h.event(a)), nil
 }
 

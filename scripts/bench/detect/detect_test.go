@@ -65,7 +65,7 @@ func TestTablesCountWhatEnginesSay(t *testing.T) {
 	}
 }
 
-// A peer is asked about an event of the corpus once, also over two runs.
+// A peer is asked about an event once, also over two runs; Merlon always.
 func TestAnswersAreRemembered(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "answers")
@@ -75,11 +75,11 @@ func TestAnswersAreRemembered(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		rows := []row{{event: []byte(`{"a":"one"}`)}, {vector: "made/anew", event: []byte(`{"a":"one"}`)}}
-		c := contestant{"One", word{"one", &asked}, true}
-		for i := range rows {
-			if err := c.judge(rows[i:i+1], 0, known); err != nil || !rows[i].said[0] {
-				t.Fatalf("said %v, %v", rows[i].said, err)
+		for _, peer := range []bool{true, false} {
+			rows := []row{{event: []byte(`{"a":"one"}`)}}
+			c := contestant{"One", word{"one", &asked}, peer}
+			if err := c.judge(rows, 0, known); err != nil || !rows[0].said[0] {
+				t.Fatalf("said %v, %v", rows[0].said, err)
 			}
 		}
 		if err := known.save(); err != nil {
