@@ -1,6 +1,8 @@
 package waf
 
 import (
+	"strings"
+
 	"github.com/merlon-security/merlon/internal/event"
 	"github.com/merlon-security/merlon/internal/verdict"
 	"github.com/merlon-security/merlon/policy/screen"
@@ -65,7 +67,7 @@ func (w *chunker) fill(c *chunk) bool {
 	for ; w.at < len(w.ev.Leaves); w.at++ {
 		l := &w.ev.Leaves[w.at]
 		header := l.Folded && l.Place == verdict.PlaceHeader
-		if l.Folded != w.folded || !header && !asArgument(l) {
+		if l.Folded != w.folded || !header && !asArgument(l) && !undone(w.ev, l) {
 			w.folds = w.folds || l.Folded
 			continue
 		}
@@ -108,6 +110,20 @@ func asArgument(l *event.Leaf) bool {
 		return false
 	}
 	return !l.InTarget
+}
+
+// undone reports whether a cookie leaf is what a handler's library makes of the
+// cookie: its text stands in no header, so that the head does not bring it.
+func undone(ev *event.Event, l *event.Leaf) bool {
+	if l.Place != verdict.PlaceCookie || l.Value == "" || ev.HTTP == nil {
+		return false
+	}
+	for i := range ev.HTTP.Headers {
+		if h := &ev.HTTP.Headers[i]; strings.EqualFold(h.Name, "cookie") && strings.Contains(h.Value, l.Value) {
+			return false
+		}
+	}
+	return true
 }
 
 func (c *chunk) head(ev *event.Event) {
