@@ -97,8 +97,8 @@ func TestBenignTrafficPasses(t *testing.T) {
 		total += n
 	}
 	t.Logf("%d vectors of %d families, %d events by %d carriers, %d refused", len(vectors), len(families), total, len(events), len(refused))
-	if len(vectors) < 990 || len(families) < 16 || total < 3600 {
-		t.Errorf("%d vectors of %d families in %d events, want at least 990 of 16 in 3600", len(vectors), len(families), total)
+	if len(vectors) < 1090 || len(families) < 18 || total < 4000 {
+		t.Errorf("%d vectors of %d families in %d events, want at least 1090 of 18 in 4000", len(vectors), len(families), total)
 	}
 	for _, c := range traffic.Carriers() {
 		if events[c] == 0 {
