@@ -67,7 +67,7 @@ func run(corpus, benign, doc, remembered string) error {
 		fmt.Fprintf(os.Stderr, "%s: %d events in %v\n", engines[i].title, len(rows), time.Since(start).Round(time.Second))
 	}
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s, commit %s.\n\n", time.Now().UTC().Format("2006-01-02"), commit())
+	fmt.Fprintf(&b, "%s, commit %s.\n", time.Now().UTC().Format("2006-01-02"), commit())
 	write(&b, engines, rows)
 	if doc == "" {
 		_, err = b.WriteTo(os.Stdout)
