@@ -84,4 +84,7 @@ threshold, but for those that only report. What was taken out of the Core Rule S
 
 Tags: attack-… is the class that a policy can select by, OWASP_TOP_10/ the Top Ten of 2021, cwe/ and capec/ MITRE's catalogues of weaknesses and
 of attack patterns, attack/ the ATT&CK technique.
+
+Questions about a GraphQL schema are no finding: tools ask them all day. Where they are to be refused, a [rule of your own](RULES.md)
+does it: ` + "`when: leaves.exists(l, l.name == \"query\" && l.value.contains(\"__schema\"))`" + `.
 `
