@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
-	"compress/gzip"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -29,41 +27,28 @@ type row struct {
 
 // labelled reads a corpus: gzipped lines of JSON.
 func labelled(path string) ([]row, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		return nil, fmt.Errorf("read %q: %w", path, err)
-	}
 	var out []row
-	lines := bufio.NewScanner(z)
-	lines.Buffer(nil, 32<<20)
-	for lines.Scan() {
+	err := sample.Lines(path, func(line []byte) error {
 		var r struct {
 			Label, Class, Placement, Source, Trigger string
 			Event                                    json.RawMessage
 		}
-		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
-			return nil, fmt.Errorf("read %q: %w", path, err)
+		if err := json.Unmarshal(line, &r); err != nil {
+			return err
 		}
 		if r.Label != "attack" && r.Label != "benign" {
-			return nil, fmt.Errorf("read %q: label %q", path, r.Label)
+			return fmt.Errorf("label %q", r.Label)
 		}
 		out = append(out, row{
 			attack: r.Label == "attack", class: r.Class, placement: r.Placement, source: r.Source,
 			http: event.Source(r.Trigger).IsHTTP(), event: bytes.Clone(r.Event),
 		})
+		return nil
+	})
+	if err == nil && len(out) == 0 {
+		err = fmt.Errorf("%q is empty", path)
 	}
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("read %q: %w", path, err)
-	}
-	if len(out) == 0 {
-		return nil, fmt.Errorf("%q is empty", path)
-	}
-	return out, nil
+	return out, err
 }
 
 // described makes the events of the repository's own benign messages. Their

@@ -17,37 +17,47 @@ import (
 // the work of decoding it left out of their time: the HTTP request as the client
 // sent it, or the leaves of any other event.
 func Benign(path string) ([]*Event, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		return nil, fmt.Errorf("read %q: %w", path, err)
-	}
 	var out []*Event
-	lines := bufio.NewScanner(z)
-	lines.Buffer(nil, 32<<20)
-	for lines.Scan() {
+	err := Lines(path, func(line []byte) error {
 		var row struct {
 			Label string          `json:"label"`
 			Event json.RawMessage `json:"event"`
 		}
-		if err := json.Unmarshal(lines.Bytes(), &row); err != nil {
-			return nil, fmt.Errorf("read %q: %w", path, err)
-		}
+		err := json.Unmarshal(line, &row)
 		if row.Label == "benign" {
 			out = append(out, FromLambda(bytes.Clone(row.Event)))
 		}
+		return err
+	})
+	if err == nil && len(out) == 0 {
+		err = fmt.Errorf("%q holds no benign event", path)
+	}
+	return out, err
+}
+
+// Lines calls fn with every line of a gzipped corpus. The bytes are fn's until
+// it returns.
+func Lines(path string, fn func(line []byte) error) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		return fmt.Errorf("read %q: %w", path, err)
+	}
+	lines := bufio.NewScanner(z)
+	lines.Buffer(nil, 32<<20)
+	for lines.Scan() {
+		if err := fn(lines.Bytes()); err != nil {
+			return fmt.Errorf("read %q: %w", path, err)
+		}
 	}
 	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("read %q: %w", path, err)
+		return fmt.Errorf("read %q: %w", path, err)
 	}
-	if len(out) == 0 {
-		return nil, fmt.Errorf("%q holds no benign event", path)
-	}
-	return out, nil
+	return nil
 }
 
 // FromLambda makes the other forms of a Lambda event. Of one that is no request
