@@ -22,6 +22,7 @@ func (d *decoder) body(r *request, n int32) {
 		var clean bool
 		if readings, clean = base64Readings(val); !clean {
 			d.addText(val, at)
+			d.views(val, at)
 		}
 	}
 	if d.ev.HTTP != nil && d.ev.HTTP.Body == "" && len(readings) > 0 {
@@ -61,14 +62,14 @@ func mediaOf(types []string) (m media) {
 			continue
 		}
 		kind, params, err := mime.ParseMediaType(t)
-		if err != nil && kind == "" {
-			kind, _, _ = strings.Cut(strings.ToLower(t), ";")
-			kind = strings.TrimSpace(kind)
+		if err != nil { // other readers go on: a parameter twice, two types
+			kind, params = strings.ToLower(t), nil
+			m.parameters(t)
 		}
 		m.any = true
 		m.json = m.json || strings.Contains(kind, "json")
 		m.graphql = m.graphql || kind == "application/graphql"
-		m.form = m.form || kind == "application/x-www-form-urlencoded"
+		m.form = m.form || strings.Contains(kind, "x-www-form-urlencoded")
 		if b := params["boundary"]; b != "" {
 			m.boundaries = append(m.boundaries, b)
 		}
@@ -79,10 +80,31 @@ func mediaOf(types []string) (m media) {
 	return m
 }
 
+// parameters reads a Content-Type that is not as it should be.
+func (m *media) parameters(t string) {
+	_, rest, _ := strings.Cut(t, ";")
+	for rest != "" {
+		var key, val string
+		key, val, rest = parameter(rest)
+		switch {
+		case val == "":
+		case strings.EqualFold(key, "boundary") && !slices.Contains(m.boundaries, val) && len(m.boundaries) < maxBoundaries:
+			m.boundaries = append(m.boundaries, val)
+		case strings.EqualFold(key, "charset") && len(m.charsets) == 0:
+			m.charsets = append(m.charsets, strings.ToLower(val))
+		}
+	}
+}
+
+// maxBoundaries bounds the boundaries of one type: a body is read for each.
+const maxBoundaries = 4
+
 // content makes leaves of decoded body bytes. Every reader that takes them
 // contributes; what none takes is a leaf as it is.
 func (d *decoder) content(val string, m media, at leafAt) {
-	val = fromWide(val)
+	if text := d.wide(val, at); text != val {
+		val, m.charsets = text, nil
+	}
 	for _, c := range m.charsets {
 		text, known := fromCharset(val, c)
 		if !known {
@@ -97,9 +119,12 @@ func (d *decoder) content(val string, m media, at leafAt) {
 	if val == "" {
 		return
 	}
-	if looksJSON(val) || m.json {
+	if m.json || startsJSON(val) {
 		r := d.parse(val, at.doc, at.node, at.sub, at.name)
 		if r.ok {
+			if at.sub != "" { // the name of a part
+				d.add(Leaf{Name: at.name, Place: at.place, Record: at.record, NameOnly: true, doc: at.doc, node: at.node, sub: at.sub})
+			}
 			d.walk(r.doc, 0, at.place, at.record)
 			if m.form && strings.ContainsAny(val, "&%") {
 				d.form(val, at)
@@ -120,9 +145,22 @@ func (d *decoder) content(val string, m media, at leafAt) {
 	}
 	switch {
 	case split:
+		// Who does not look for parts here, or not for parts in parts, reads the
+		// whole: to SQL, a line that begins with two hyphens is a comment.
+		if (d.parts > 0 || len(m.boundaries) == 0) && d.room() && d.spend(len(val)) {
+			d.opaque(val, at)
+		}
 	case m.graphql && d.graphql(val, at), d.archive(val, at):
-	case m.form && strings.Contains(val, "=") && val[0] != '<', !m.json && looksForm(val):
+	case m.form && strings.Contains(val, "=") && val[0] != '<':
 		d.form(val, at)
+		if val[0] == '"' {
+			d.quoted(val, at)
+		}
+	case !m.form && looksForm(val): // or text, by its type
+		d.form(val, at)
+		if d.room() {
+			d.opaque(val, at)
+		}
 	case m.form:
 		d.form(val, at)
 		d.opaque(val, at)

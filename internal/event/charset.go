@@ -13,14 +13,18 @@ func fromCharset(s, charset string) (text string, known bool) {
 	switch {
 	case charset == "utf-7" || charset == "utf7" || charset == "unicode-1-1-utf-7":
 		return fromUTF7(s), true
+	case strings.HasPrefix(charset, "utf-16") || charset == "utf16le" || strings.HasPrefix(charset, "ucs"):
+		return fromUTF16(s, strings.HasSuffix(charset, "be")), true // fromWide did not see it to be so
 	case !asciiBased(charset):
 		return s, false
 	case utf8.ValidString(s):
 		return s, true
-	case charset == "iso-8859-1" || charset == "latin1" || charset == "windows-1252" || charset == "us-ascii":
-		return fromLatin1(s), true
+	case strings.HasPrefix(charset, "utf"):
+		return s, true
 	}
-	return s, true
+	// Latin-1 stands in for all that write ASCII as ASCII: other letters are not
+	// the right ones, but the text stays one.
+	return fromLatin1(s), true
 }
 
 func fromLatin1(s string) string {

@@ -111,14 +111,10 @@ func (d *decoder) inflateOne(val, coding string) (out string, ok bool) {
 // mark, with zeros around its first byte as JSON would have them, or with
 // zeros all over. Python's json.loads takes such bytes (json.detect_encoding).
 func fromWide(s string) string {
-	width, big := wide(s)
+	width, big := units(s)
 	switch width {
 	case 2:
-		u := make([]uint16, len(s)/2)
-		for i := range u {
-			u[i] = uint16(unit(s[2*i:2*i+2], big))
-		}
-		return strings.TrimPrefix(string(utf16.Decode(u)), "\ufeff")
+		return fromUTF16(s, big)
 	case 4:
 		u := make([]rune, len(s)/4)
 		for i := range u {
@@ -127,6 +123,39 @@ func fromWide(s string) string {
 		return strings.TrimPrefix(string(u), "\ufeff")
 	}
 	return s
+}
+
+func fromUTF16(s string, big bool) string {
+	u := make([]uint16, len(s)/2)
+	for i := range u {
+		u[i] = uint16(unit(s[2*i:2*i+2], big))
+	}
+	return strings.TrimPrefix(string(utf16.Decode(u)), "\ufeff")
+}
+
+// wide transcodes text that fromWide takes for UTF-16 or UTF-32. Two bytes at the
+// start are enough to make it so, and would hide the rest from everything but
+// readers of UTF-16: if a word stands in the bytes as they are, they are a leaf
+// as well.
+func (d *decoder) wide(s string, at leafAt) string {
+	out := fromWide(s)
+	if out != s && holdsWord(s) {
+		d.opaque(s, at)
+	}
+	return out
+}
+
+// holdsWord reports whether a run of printable bytes is longer than UTF-16 has
+// them but by chance.
+func holdsWord(s string) bool {
+	const long = 6
+	run := 0
+	for i := 0; i < len(s) && run < long; i++ {
+		if run++; !printable(s[i]) {
+			run = 0
+		}
+	}
+	return run == long
 }
 
 func unit(s string, big bool) (v uint32) {
@@ -140,12 +169,12 @@ func unit(s string, big bool) (v uint32) {
 	return v
 }
 
-// wide returns the bytes per unit and their order, 0 if s is not wide text.
-func wide(s string) (width int, big bool) {
+// units returns the bytes per unit and their order, 0 if s is not wide text.
+func units(s string) (width int, big bool) {
 	if len(s) < 4 {
 		return 0, false
 	}
-	starts := func(c byte) bool { return strings.IndexByte("{[\" \t\r\n", c) >= 0 }
+	starts := func(c byte) bool { return strings.IndexByte("{[\"-0123456789tfnNI \t\r\n", c) >= 0 }
 	switch {
 	case strings.HasPrefix(s, "\xff\xfe\x00\x00"):
 		return 4, false

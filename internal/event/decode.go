@@ -314,6 +314,13 @@ func looksJSON(s string) bool {
 	return s[len(s)-1] == '}' || s[len(s)-1] == ']'
 }
 
+// startsJSON reports whether a body could begin with an object or array. Go's
+// reader of streams stops behind it, whatever follows.
+func startsJSON(s string) bool {
+	s = strings.TrimLeft(s, " \t\r\n\ufeff")
+	return s != "" && (s[0] == '{' || s[0] == '[')
+}
+
 // leafAt is where a leaf is going to stand.
 type leafAt struct {
 	doc, node int32

@@ -45,7 +45,7 @@ func (d *decoder) bytes(val string, at leafAt) {
 			return
 		}
 	}
-	val = fromWide(val)
+	val = d.wide(val, at)
 	if plainText(val) {
 		d.text(val, at)
 		return

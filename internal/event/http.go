@@ -249,7 +249,10 @@ func (d *decoder) target(r *request) {
 		}
 		d.add(Leaf{Name: "path", Value: p.value, Place: verdict.PlacePath, Record: -1, InTarget: i == 0, doc: r.doc, node: p.node})
 		d.segmentLeaves(p.value, func(text string) {
-			d.add(Leaf{Name: "path", Value: unescapePath(text), Place: verdict.PlacePath, Record: -1, doc: r.doc, node: p.node})
+			at := leafAt{doc: r.doc, node: p.node, name: "path", place: verdict.PlacePath, record: -1}
+			text = unescapePath(text)
+			d.addText(text, at)
+			d.views(text, at)
 		})
 	}
 	raw := r.rawQuery
@@ -324,28 +327,38 @@ func (d *decoder) queryLeaves(r *request, raw string) (target string) {
 		return true
 	}
 	pairs := 0
+	pair := func(rawName, rawValue string, inTarget bool) bool {
+		name, value := unescapeQuery(rawName), unescapeQuery(rawValue)
+		if !add(name, value, inTarget) {
+			return false
+		}
+		d.otherReadings(rawName, rawValue, name, value, func(name, value string) { add(name, value, false) })
+		return true
+	}
 	rest := formPairs(raw, func(name, value string) bool {
 		pairs++
-		return pairs <= maxTargetPairs && add(name, value, true)
+		return pairs <= maxTargetPairs && pair(name, value, true)
 	})
 	target = raw[:len(raw)-len(rest)]
-	rest = formPairs(rest, func(name, value string) bool { return add(name, value, false) })
+	rest = formPairs(rest, func(name, value string) bool { return pair(name, value, false) })
 	if rest != "" {
 		d.add(Leaf{Name: "query", Value: rest, Place: verdict.PlaceQuery, Record: -1, doc: r.doc, node: queryNode})
 	}
 	for _, p := range r.query {
 		if !shown[key{p.name, p.value}] {
-			d.add(Leaf{Name: p.name, Value: p.value, Place: verdict.PlaceQuery, Record: -1, doc: r.doc, node: p.node})
+			l := Leaf{Name: p.name, Value: p.value, Place: verdict.PlaceQuery, Record: -1, doc: r.doc, node: p.node}
+			d.add(l)
+			d.parameterViews(p.value, &l)
 		}
 	}
 	return target
 }
 
-// escapedJSON opens a parameter, cookie or header that is a JSON document with
-// escapes in its strings: \u003cscript\u003e looks like nothing until it is read.
-// Without escapes its text shows all there is.
-func (d *decoder) escapedJSON(value string, l *Leaf) {
-	if strings.IndexByte(value, '\\') < 0 {
+// embeddedJSON opens a parameter, cookie or header that is a JSON document: what
+// is an attack in a string of it need not look like one behind the quotes of
+// JSON, and \u003cscript\u003e looks like nothing until it is read.
+func (d *decoder) embeddedJSON(value string, l *Leaf) {
+	if len(value) < minView || !looksJSON(value) {
 		return
 	}
 	at := leafAt{doc: l.doc, node: l.node, sub: l.sub, name: l.Name, place: l.Place, record: -1}
@@ -355,13 +368,13 @@ func (d *decoder) escapedJSON(value string, l *Leaf) {
 	d.nested(value, at)
 }
 
-// parameterViews adds what a query parameter or a cookie holds: escaped JSON,
+// parameterViews adds what a query parameter or a cookie holds: JSON,
 // base64, a token, XML, a GraphQL document.
 func (d *decoder) parameterViews(value string, l *Leaf) {
 	if len(value) < minView {
 		return
 	}
-	d.escapedJSON(value, l)
+	d.embeddedJSON(value, l)
 	at := leafAt{doc: l.doc, node: l.node, sub: l.sub, name: l.Name, place: l.Place, record: -1}
 	if l.Place != verdict.PlaceQuery {
 		at.place = verdict.PlaceArgument
@@ -432,9 +445,10 @@ func (d *decoder) headerLeaves(r *request) {
 		d.add(l)
 		if strings.EqualFold(h.name, "cookie") {
 			d.cookieLeaves(r.doc, h)
+			d.quotedCookies(r.doc, h.node, h.value)
 			continue
 		}
-		d.escapedJSON(h.value, &l)
+		d.embeddedJSON(h.value, &l)
 		if strings.EqualFold(h.name, "authorization") {
 			d.credential(h.value, &l)
 		}
@@ -471,38 +485,10 @@ func (d *decoder) cookieArray(r *request) {
 	for _, c := range r.cookies {
 		d.cookieLeaves(r.doc, c)
 	}
+	d.quotedCookies(r.doc, r.cookies[0].node, line)
 	d.ev.HTTP.Headers = append(d.ev.HTTP.Headers, Header{"Cookie", line})
 	d.add(Leaf{Name: "cookie", Value: line, Place: verdict.PlaceHeader, Record: -1, doc: r.doc,
 		node: d.ev.docs[r.doc].nodes[r.cookies[0].node].parent})
-}
-
-func (d *decoder) cookieLeaves(doc int32, h pair) {
-	rest := h.value
-	for rest != "" && d.room() {
-		var c string
-		c, rest, _ = strings.Cut(rest, ";")
-		c = strings.Trim(c, " \t")
-		if c == "" {
-			continue
-		}
-		name, value, _ := strings.Cut(c, "=")
-		l := Leaf{Name: name, Value: value, Place: verdict.PlaceCookie, Record: -1, doc: doc, node: h.node, sub: name}
-		d.add(l)
-		d.parameterViews(unescapeCookie(value), &l)
-	}
-}
-
-// unescapeCookie undoes what Express and Python's http.cookies undo: percent
-// signs, the j: of a JSON cookie, quotes.
-func unescapeCookie(v string) string {
-	if strings.IndexByte(v, '%') >= 0 {
-		v = unescapeQuery(strings.ReplaceAll(v, "+", "%2B"))
-	}
-	v = strings.TrimPrefix(v, "j:")
-	if len(v) > 1 && v[0] == '"' && v[len(v)-1] == '"' {
-		v = v[1 : len(v)-1]
-	}
-	return v
 }
 
 // others walks what is no part of the request: the request context, path

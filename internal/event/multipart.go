@@ -1,12 +1,7 @@
 package event
 
 import (
-	"bytes"
-	"encoding/base64"
-	"io"
 	"mime"
-	"mime/quotedprintable"
-	"net/url"
 	"strings"
 )
 
@@ -39,7 +34,7 @@ func (d *decoder) multipart(val, boundary string, at leafAt) bool {
 		if closed {
 			d.residue(val[next:start], at)
 		} else {
-			d.part(trimEOL(val[next:start]), at)
+			d.part(trimEOL(val[next:start]), "--"+boundary, at)
 		}
 		closed = strings.HasPrefix(strings.TrimPrefix(val[start:], "--"+boundary), "--")
 		next = end
@@ -74,13 +69,25 @@ func delimiter(s string, from int, boundary string) (start, end int) {
 		if strings.HasPrefix(s[end:], "--") {
 			end += 2
 		}
-		for end < len(s) && (s[end] == ' ' || s[end] == '\t' || s[end] == '\r') {
+		for end < len(s) && (s[end] == ' ' || s[end] == '\t') {
 			end++
 		}
-		if end == len(s) || s[end] == '\n' {
-			return start, min(len(s), end+1)
+		if eol := lineEnd(s[end:]); eol > 0 || end == len(s) {
+			return start, end + eol
 		}
 	}
+}
+
+// lineEnd returns the length of the line end that s begins with. A carriage
+// return alone is one to Python.
+func lineEnd(s string) int {
+	switch {
+	case strings.HasPrefix(s, "\r\n"):
+		return 2
+	case strings.HasPrefix(s, "\n"), strings.HasPrefix(s, "\r"):
+		return 1
+	}
+	return 0
 }
 
 func trimEOL(s string) string { return strings.TrimSuffix(strings.TrimSuffix(s, "\n"), "\r") }
@@ -91,15 +98,20 @@ func sniffBoundary(s string) string {
 	if !strings.HasPrefix(s, "--") {
 		return ""
 	}
-	line, rest, ok := strings.Cut(s, "\n")
-	if !ok || len(line) > 202 || !containsFold(rest[:min(len(rest), 1024)], "content-") {
+	end := strings.IndexAny(s[:min(len(s), 256)], "\r\n")
+	if end < 0 {
+		return ""
+	}
+	line, rest := s[:end], s[end:]
+	if len(line) > 202 || !containsFold(rest[:min(len(rest), 1024)], "content-") {
 		return ""
 	}
 	return strings.TrimRight(line[2:], " \t\r")
 }
 
-// part makes leaves of one part.
-func (d *decoder) part(s string, at leafAt) {
+// part makes leaves of one part. mark is how a line begins that separates parts:
+// to busboy, whatever follows on it.
+func (d *decoder) part(s, mark string, at leafAt) {
 	head, body := cutHead(s)
 	p := readPart(head)
 	f := at
@@ -113,11 +125,17 @@ func (d *decoder) part(s string, at leafAt) {
 		g.name, g.sub = h.name, f.sub+"."+firstOf(h.name, "header")
 		d.addText(h.value, g)
 	}
-	m := mediaOf([]string{p.ctype})
+	m := mediaOf(p.types)
 	// A body that is a lone field is text whatever it looks like.
 	d.partContent(body, m, f)
-	if dec, ok := transferDecode(body, p.transfer); ok && dec != body {
-		d.partContent(dec, m, f)
+	if i := strings.Index(body, "\r\n"+mark); i > 0 && d.room() && d.spend(i) {
+		d.partContent(body[:i], m, f)
+	}
+	d.transferred(body, p.transfer, m, f)
+	if p.stray && d.room() && d.spend(len(s)) { // Python's body begins there
+		from := s[strayLine(head):]
+		d.partContent(from, m, f)
+		d.transferred(from, p.transfer, m, f)
 	}
 }
 
@@ -129,7 +147,7 @@ func (d *decoder) partContent(val string, m media, at leafAt) {
 		d.content(val, m, at)
 	case d.archive(val, at):
 	case !d.nested(val, at):
-		text := fromWide(val)
+		text := d.wide(val, at)
 		d.opaque(text, at)
 		d.views(text, at)
 	}
@@ -144,21 +162,16 @@ func join(outer, inner string) string {
 
 // cutHead separates a part's head from its content at the first blank line.
 func cutHead(s string) (head, body string) {
-	if rest, ok := strings.CutPrefix(s, "\r\n"); ok {
-		return "", rest
-	}
-	if rest, ok := strings.CutPrefix(s, "\n"); ok {
-		return "", rest
+	if n := lineEnd(s); n > 0 {
+		return "", s[n:]
 	}
 	for i := 0; i < len(s); i++ {
-		if s[i] != '\n' {
+		if s[i] != '\n' && s[i] != '\r' {
 			continue
 		}
-		switch rest := s[i+1:]; {
-		case strings.HasPrefix(rest, "\r\n"):
-			return s[:i], rest[2:]
-		case strings.HasPrefix(rest, "\n"):
-			return s[:i], rest[1:]
+		rest := s[i+lineEnd(s[i:]):]
+		if n := lineEnd(rest); n > 0 {
+			return s[:i], rest[n:]
 		}
 	}
 	return s, ""
@@ -166,118 +179,69 @@ func cutHead(s string) (head, body string) {
 
 // partHead is what a part's head says.
 type partHead struct {
-	name, ctype, transfer string
-	rest                  []pair // file names, and whatever is not as usual
+	name, transfer string
+	types          []string
+	rest           []pair // file names, and whatever is not as usual
+	stray          bool   // a line is no header
 }
 
+// unfold joins the lines of a folded header.
+var unfold = strings.NewReplacer("\r\n ", " ", "\r\n\t", " ", "\n ", " ", "\n\t", " ", "\r ", " ", "\r\t", " ")
+
 func readPart(head string) (p partHead) {
-	if strings.Contains(head, "\n ") || strings.Contains(head, "\n\t") {
-		head = strings.NewReplacer("\r\n ", " ", "\r\n\t", " ", "\n ", " ", "\n\t", " ").Replace(head)
+	if strings.Contains(head, "\n ") || strings.Contains(head, "\n\t") || strings.Contains(head, "\r ") || strings.Contains(head, "\r\t") {
+		head = unfold.Replace(head)
 	}
-	for line := range strings.Lines(head) {
-		line = strings.TrimRight(line, "\r\n")
+	for line := range strings.FieldsFuncSeq(head, func(c rune) bool { return c == '\r' || c == '\n' }) {
 		name, value, ok := strings.Cut(line, ":")
-		value = strings.TrimSpace(value)
+		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
 		switch {
 		case strings.TrimSpace(line) == "":
-		case ok && strings.EqualFold(strings.TrimSpace(name), "content-disposition"):
+		case ok && strings.EqualFold(name, "content-disposition"):
 			p.disposition(value)
-		case ok && strings.EqualFold(strings.TrimSpace(name), "content-type"):
-			p.ctype = value
-			if !plainMedia(value) {
-				p.rest = append(p.rest, pair{name: "content-type", value: value})
-			}
-		case ok && strings.EqualFold(strings.TrimSpace(name), "content-transfer-encoding"):
+		case ok && strings.EqualFold(name, "content-type"):
+			p.types = append(p.types, value)
+			p.unusual("content-type", value)
+		case ok && strings.EqualFold(name, "content-transfer-encoding"):
 			p.transfer = strings.ToLower(value)
-			if !plainMedia(value) {
-				p.rest = append(p.rest, pair{name: "content-transfer-encoding", value: value})
-			}
+			p.unusual("content-transfer-encoding", value)
 		default:
-			p.rest = append(p.rest, pair{name: strings.TrimSpace(name), value: value})
+			p.rest = append(p.rest, pair{name: name, value: value})
+			p.words(name, value)
+			p.stray = p.stray || !isHeader(line)
 		}
 	}
 	return p
 }
 
-// disposition reads name, filename and filename* as they are written: a file
-// name's directories are the attack. What is not of this form is kept whole.
-func (p *partHead) disposition(value string) {
-	kind, rest, _ := strings.Cut(value, ";")
-	odd := !plainMedia(strings.TrimSpace(kind))
-	for rest != "" {
-		var key, val string
-		key, val, rest = parameter(rest)
-		if strings.EqualFold(key, "name") && p.name == "" {
-			p.name = val
-			continue
-		}
-		switch {
-		case strings.EqualFold(key, "filename"):
-			p.rest = append(p.rest, pair{name: "filename", value: val})
-		case strings.EqualFold(key, "filename*"):
-			p.rest = append(p.rest, pair{name: "filename", value: extended(val)})
-		case key != "" || val != "":
-			odd = true
-		}
-	}
-	if odd {
-		p.rest = append(p.rest, pair{name: "content-disposition", value: value})
-	}
+// isHeader reports whether a line begins with the name of a header.
+func isHeader(line string) bool {
+	name, _, ok := strings.Cut(line, ":")
+	return ok && name != "" && !strings.ContainsAny(name, " \t")
 }
 
-// parameter cuts the first parameter off a header value. A backslash escapes
-// only a quote: browsers send file names with backslashes as they are.
-func parameter(s string) (key, val, rest string) {
-	s = strings.TrimLeft(s, " \t;")
-	i := strings.IndexAny(s, "=;")
-	if i < 0 || s[i] == ';' {
-		key, rest, _ = strings.Cut(s, ";")
-		return strings.TrimSpace(key), "", rest
-	}
-	key, s = strings.TrimSpace(s[:i]), strings.TrimLeft(s[i+1:], " \t")
-	if !strings.HasPrefix(s, `"`) {
-		val, rest, _ = strings.Cut(s, ";")
-		return key, strings.TrimSpace(val), rest
-	}
-	var b strings.Builder
-	for i := 1; i < len(s); i++ {
-		switch {
-		case s[i] == '\\' && i+1 < len(s) && s[i+1] == '"':
-			i++
-			b.WriteByte('"')
-		case s[i] == '"':
-			tail, rest, _ := strings.Cut(s[i+1:], ";")
-			b.WriteString(strings.TrimRight(tail, " \t"))
-			return key, b.String(), rest
-		default:
-			b.WriteByte(s[i])
+// strayLine returns where the first line of a head starts that is neither a
+// header nor the continuation of one.
+func strayLine(head string) int {
+	for start := 0; start < len(head); {
+		end := len(head)
+		if n := strings.IndexAny(head[start:], "\r\n"); n >= 0 {
+			end = start + n
 		}
+		line := head[start:end]
+		if line != "" && line[0] != ' ' && line[0] != '\t' && !isHeader(line) {
+			return start
+		}
+		start = end + 1
 	}
-	return key, b.String(), ""
+	return 0
 }
 
-// extended decodes a parameter value of RFC 8187: charset'language'escaped.
-func extended(s string) string {
-	if parts := strings.SplitN(s, "'", 3); len(parts) == 3 {
-		if v, err := url.PathUnescape(parts[2]); err == nil {
-			return v
-		}
+// unusual keeps a header value that is more than a media type and charset.
+func (p *partHead) unusual(name, value string) {
+	if !plainMedia(value) {
+		p.rest = append(p.rest, pair{name: name, value: value})
 	}
-	return s
-}
-
-// transferDecode undoes a part's Content-Transfer-Encoding.
-func transferDecode(s, transfer string) (string, bool) {
-	switch {
-	case strings.Contains(transfer, "base64"):
-		out, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(alphabet(s, true), "="))
-		return string(out), err == nil || len(out) > 0
-	case strings.Contains(transfer, "quoted-printable"):
-		var b bytes.Buffer
-		_, _ = io.Copy(&b, quotedprintable.NewReader(strings.NewReader(s))) // what came out before a flaw counts
-		return b.String(), b.Len() > 0
-	}
-	return "", false
 }
 
 // plainMedia reports whether a header value is a bare media type or charset.

@@ -41,6 +41,9 @@ func (d *decoder) views(val string, at leafAt) {
 	if strings.IndexByte(val, '\n') > 0 {
 		d.cells(val, at)
 	}
+	if val[len(val)-1] == '"' && (val[0] == '"' || val[0] == 0xef) {
+		d.quoted(strings.TrimPrefix(val, "\ufeff"), at)
+	}
 	if len(val) < minBase64 {
 		return
 	}
@@ -50,11 +53,26 @@ func (d *decoder) views(val string, at leafAt) {
 	case (c == 'd' || c == 'D') && dataURI(val) > 0:
 		d.guess(val[dataURI(val):], at)
 		return
-	case c == 'e' && isToken(val):
+	case isToken(val):
 		d.token(val, at)
-		return
 	}
 	d.guess(val, at)
+}
+
+// quoted adds what a string in quotes is to a reader of JSON, if it is one to
+// them: encoded twice, or the whole of a body.
+func (d *decoder) quoted(val string, at leafAt) {
+	if val[0] != '"' {
+		return
+	}
+	p := parser{s: val}
+	out, ok := p.str()
+	if !ok || p.i != len(val) || out == "" || !d.room() || d.deep(at) || !d.spend(len(out)) {
+		return
+	}
+	d.layers++
+	d.text(out, at)
+	d.layers--
 }
 
 // percent adds the text behind percent-encoding, however many times it has been
@@ -62,7 +80,7 @@ func (d *decoder) views(val string, at leafAt) {
 func (d *decoder) percent(val string, at leafAt) {
 	out := val
 	for range maxDecodings {
-		next := unescapePath(out)
+		next := unescapePath(unescapeUnits(out))
 		if next == out {
 			break
 		}
@@ -76,6 +94,26 @@ func (d *decoder) percent(val string, at leafAt) {
 		d.addText(out, at)
 	}
 	d.layers--
+}
+
+// unescapeUnits decodes %uXXXX, as JavaScript's unescape does.
+func unescapeUnits(s string) string {
+	if !strings.Contains(s, "%u") {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		if s[i] == '%' && i+6 <= len(s) && s[i+1] == 'u' {
+			if r, size := unicodeEscape(`\` + s[i+1:i+6]); size > 0 {
+				b.WriteRune(r)
+				i += size
+				continue
+			}
+		}
+		b.WriteByte(s[i])
+		i++
+	}
+	return b.String()
 }
 
 // spend counts bytes that a decoder produces, and reports whether they are
