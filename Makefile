@@ -57,6 +57,10 @@ detection: ## Write the tables of docs/DETECTION.md: the corpus in SHARED throug
 ftw: ## Run the Core Rule Set's own regression tests through every HTTP front
 	go test ./internal/regression -count=1 -timeout 20m -v -merlon.full
 
+parity: ## Compare what frameworks show a handler with what is inspected (needs Node 20, npm and Python 3)
+	@cd scripts/parity && npm ci --silent --no-audit --no-fund
+	go run ./scripts/parity
+
 bench: layer ## Print the performance table and write build/bench.json (QUICK=1: five minutes)
 	@cd scripts/bench && go run -tags appsec . -out ../../build/bench.json -layer ../../build/opt -shared "$(abspath $(SHARED))" $(if $(QUICK),-quick)
 

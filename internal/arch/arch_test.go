@@ -64,6 +64,7 @@ var allowed = map[string][]string{
 	"policy/waf/gen":              {"policy/rules", "policy/screen", "policy/seclang", "policy/waf/crsgen"},
 	"proxy":                       {},
 	"scripts":                     {},
+	"scripts/parity":              {"internal/event"},
 	"scripts/demo":                {"internal/emulator", "layer/bundle", "internal/verdict"},
 	"testdata/functions/":         {},
 	"layer/lambdago/testdata":     {},
