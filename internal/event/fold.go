@@ -22,11 +22,8 @@ func (d *decoder) folds() {
 		}
 		l := &d.ev.Leaves[i]
 		plain := l.Value
-		switch l.Place { // of these, what is sent encoded stands so
-		case verdict.PlacePath:
+		if l.Place == verdict.PlacePath { // stands as it was sent
 			plain = unescapePath(plain)
-		case verdict.PlaceCookie:
-			plain = unescapeCookie(plain)
 		}
 		if beyondASCII(plain) || beyondASCII(l.Name) {
 			d.fold(l, plain)
