@@ -69,9 +69,10 @@ var equals = strings.NewReplacer(" = ", "=", " =", "=", "= ", "=")
 // may hold semicolons, and a backslash escapes a character or, with three octal
 // digits, a byte.
 func (d *decoder) quotedCookies(doc, node int32, line string) {
-	for s := line; ; {
+	s, last := line, strings.LastIndexByte(line, '"')
+	for len(line)-len(s) <= last {
 		i := strings.IndexByte(s, '=')
-		if i < 0 || strings.IndexByte(s, '"') < 0 || !d.room() {
+		if i < 0 || !d.room() {
 			return
 		}
 		name := strings.TrimRight(s[:i], " \t")

@@ -39,6 +39,7 @@ func (p *partHead) disposition(value string) {
 				p.named(base, v)
 			}
 			if unbalanced { // Python reads on until quotes are balanced
+				unbalanced = false
 				p.named(base, strings.TrimSpace(from[strings.IndexByte(from, '=')+1:]))
 			}
 		}
@@ -205,14 +206,12 @@ func encodedWords(s string) string {
 		b.WriteString(s[:i])
 		s = s[i:]
 		parts := strings.SplitN(s[2:], "?", 3)
-		end := -1
-		if len(parts) == 3 {
-			end = strings.Index(parts[2], "?=")
+		if len(parts) < 3 {
+			break
 		}
+		end := strings.Index(parts[2], "?=")
 		if end < 0 {
-			b.WriteString("=?")
-			s = s[2:]
-			continue
+			break // here, and for every word that follows
 		}
 		text := parts[2][:end]
 		switch parts[1] {
