@@ -47,7 +47,16 @@ func (d *decoder) cookie(doc, node int32, name, value string) {
 // a value there.
 func (d *decoder) spacedCookies(doc, node int32, name, value string) {
 	blank := func(c rune) bool { return c == ' ' || c >= '\t' && c <= '\r' }
-	value = equals.Replace(strings.Join(strings.FieldsFunc(value, blank), " "))
+	value = strings.Join(strings.FieldsFunc(value, blank), " ")
+	d.cookiesIn(doc, node, name, value)
+	if tight := equals.Replace(value); tight != value && d.room() && d.spend(len(tight)) {
+		d.cookiesIn(doc, node, name, tight)
+	}
+}
+
+// cookiesIn adds the cookies of a text in which single blanks separate them; the
+// first value is that of name.
+func (d *decoder) cookiesIn(doc, node int32, name, value string) {
 	for i, f := range strings.Split(value, " ") {
 		if !d.room() {
 			return // they stand in the value

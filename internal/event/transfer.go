@@ -1,6 +1,9 @@
 package event
 
-import "strings"
+import (
+	"encoding/base64"
+	"strings"
+)
 
 // transferred adds what a part is once its Content-Transfer-Encoding is undone.
 func (d *decoder) transferred(body, transfer string, m media, at leafAt) {
@@ -16,7 +19,8 @@ func (d *decoder) transferred(body, transfer string, m media, at leafAt) {
 func transferDecode(s, transfer string) (readings []string) {
 	switch {
 	case strings.Contains(transfer, "base64"):
-		if readings, _ = base64Readings(s); len(readings) != 1 {
+		readings, _ = base64Readings(s)
+		if _, err := base64.StdEncoding.DecodeString(s); err != nil {
 			// What is no base64 at all Python gives back without its line ends.
 			readings = append(readings, lineEnds.Replace(s))
 		}
