@@ -117,7 +117,7 @@ func TestB5PathSegmentsAsRoutersShowThem(t *testing.T) {
 	if !shows(ev, "1' or 1=1") || !shows(ev, "x/y") {
 		t.Errorf("leaves %q", leaves(ev))
 	}
-	plain := decode(call(t, map[string]any{"rawPath": "/users/550e8400-e29b/@ann/report_v1.2.pdf"}))
+	plain := decode(call(t, map[string]any{"rawPath": "/users/550e8400-e29b/ann/report_v1.2.pdf"}))
 	if n := countPlace(plain, "path"); n != 1 {
 		t.Errorf("%d leaves of a path of words: %q", n, leaves(plain))
 	}
