@@ -47,7 +47,8 @@ func (s placeSet) String() string {
 }
 
 // arguments are the places of what rules see as arguments.
-var arguments = places(verdict.PlacePath, verdict.PlaceQuery, verdict.PlaceBody, verdict.PlaceArgument, verdict.PlaceContext)
+var arguments = places(verdict.PlacePath, verdict.PlaceQuery, verdict.PlaceBody, verdict.PlaceArgument, verdict.PlaceContext,
+	verdict.PlaceCookie) // what a library undoes in a cookie stands in no header
 
 // lookAt maps the variables of rules to the places of what they hold.
 var lookAt = map[string]placeSet{
