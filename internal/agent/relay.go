@@ -27,7 +27,7 @@ func (x *extension) newRelay() (*proxy.Relay, error) {
 		Observer:   newObserver(x.log),
 		Control:    server.Handler(hello.DeriveKey(x.raw, x.cfg.Listen), x.presence.onHello),
 		Polled:     func() { x.presence.seen.Store(true) },
-		Concurrent: x.environ["AWS_LAMBDA_INITIALIZATION_TYPE"] == managedInstances,
+		Concurrent: x.concurrent(),
 	}
 	if x.policy.Mode != verdict.Off {
 		opts.Inspector = &counted{Guard: x.newGuard(), seen: &x.presence.seen}

@@ -56,7 +56,7 @@ func Run(ctx context.Context, environ []string, out io.Writer) error {
 	}
 	defer x.log.Sync() // stdout; there is nothing to do about a failure
 	x.tuneMemory()
-	settle := quickInit()
+	settle := quickInit(x.processors())
 	var err error
 	if x.api, err = lambdaapi.New(x.environ["AWS_LAMBDA_RUNTIME_API"]); err != nil {
 		return err
@@ -130,14 +130,34 @@ func (x *extension) memory() int {
 	return max(0, mb)
 }
 
-// quickInit sets the process up for the INIT phase and returns what undoes it:
-// no collections, because little of what is allocated dies before the end of
-// it, and enough scheduler threads that the launcher's hello is answered within
-// its 50 ms while rules compile on a single processor.
-func quickInit() (done func()) {
+// wholeProcessor is the memory, in megabytes, with which a function gets the
+// equivalent of one processor (AWS Lambda Developer Guide, "Configure Lambda
+// function memory").
+const wholeProcessor = 1769
+
+// processors is how many threads run Go code at once after INIT. An environment
+// with less than one processor shows two all the same, and with two the threads
+// that look for work take a fifth of what a small invocation costs.
+func (x *extension) processors() int {
+	mb := x.memory()
+	if mb == 0 || mb > wholeProcessor || x.concurrent() || x.environ["GOMAXPROCS"] != "" {
+		return runtime.GOMAXPROCS(0)
+	}
+	return 1
+}
+
+// concurrent reports whether the environment runs several invocations at once.
+func (x *extension) concurrent() bool {
+	return x.environ["AWS_LAMBDA_INITIALIZATION_TYPE"] == managedInstances
+}
+
+// quickInit sets the process up for the INIT phase and returns what undoes it
+// and leaves procs scheduler threads: no collections, because little of what is
+// allocated dies before the end of it, and enough threads that the launcher's
+// hello is answered within its 50 ms while rules compile on a single processor.
+func quickInit(procs int) (done func()) {
 	const threads = 4
-	procs := runtime.GOMAXPROCS(0)
-	runtime.GOMAXPROCS(max(threads, procs))
+	runtime.GOMAXPROCS(max(threads, runtime.GOMAXPROCS(0)))
 	percent := debug.SetGCPercent(-1)
 	return func() {
 		runtime.GOMAXPROCS(procs)
