@@ -309,6 +309,12 @@ func sourceNames() string {
 	return strings.Join(names, ", ")
 }
 
+// Faulty reports whether Read found a fault in the entry.
+func (fx FileException) Faulty() bool {
+	_, err := fx.compile()
+	return err != nil
+}
+
 func (fx FileException) compile() (x Exception, err error) {
 	x = Exception{Route: fx.Route, Reason: fx.Reason}
 	if fx.Reason == "" {

@@ -173,6 +173,12 @@ type FileMode struct {
 	Expires  string   `yaml:"expires"`
 }
 
+// Faulty reports whether Read found a fault in the entry.
+func (fm FileMode) Faulty() bool {
+	_, err := fm.compile()
+	return err != nil
+}
+
 func (fm FileMode) compile() (r ModeRule, err error) {
 	r = ModeRule{Route: fm.Route, Reason: fm.Reason}
 	switch fm.Mode {

@@ -39,6 +39,16 @@ exceptions:
   - {rule: "942109", reason: x}
   - {rule: "9100808", expires: 2020-01-01, reason: x}
 `, 1, []string{`mode: "blok"`, "secrules: [7:3] SecRuleEngine", `rules[0]: when: [5:20] "metod"`, "exceptions[0]: rule 942109: there is no such rule", "exceptions[1]: expired"}},
+		{"of a faulty entry only what is wrong with it", policyHead + `mode: block
+modes:
+  - {rules: [sqlinjection], mode: monitor, reason: x}
+  - {rules: [sqli], mode: monitor, reason: x}
+exceptions:
+  - {rule: "9100808", path: [1.5], reason: x}
+  - {rule: "9100808", path: [note], reason: x}
+  - {rule: "942109"}
+`, 1, []string{`modes[0]: [5:6] rules: "sqlinjection"`, "exceptions[0]: ", "path[0]", "exceptions[2]: ", "reason: missing"}},
+		{"a rule that is switched off is no fault", policyHead + "exceptions: [{rule: \"942100\", reason: x}]\n", 0, []string{"note: rule 942100: switched off by default", "good: "}},
 		{"no YAML", "{", 1, []string{"policy file"}},
 		{"a note is no fault", policyHead + "rules: [{id: 1, when: 'true', action: block, message: m}]\n", 0, []string{"rules[0]: note: rule 1 has no test", "good: "}},
 		{"the level of the file counts", policyHead + "paranoia: 3\nexceptions: [{rule: \"942420\", reason: x}]\n", 0, []string{"good"}},
@@ -55,6 +65,9 @@ exceptions:
 		}
 		if code != row.code || code == 1 && !regexp.MustCompile(`^merlon: \d+ faults?\n$`).MatchString(errs) {
 			t.Errorf("check(%s): exit %d, %q, want %d", row.name, code, errs, row.code)
+		}
+		if strings.Contains(out, "never reached") || strings.Contains(out, "excuses everything") {
+			t.Errorf("check(%s) compares with what is faulty itself: %s", row.name, out)
 		}
 		for l := range strings.Lines(out) {
 			if !strings.HasPrefix(l, file+": ") {

@@ -31,28 +31,41 @@ func (r Remark) String() string {
 }
 
 // Check looks through a policy and the file it was read from. paranoia is the
-// level that the rules are loaded for.
+// level that the rules are loaded for. Entries in which Read found a fault are left
+// out: half of an entry may seem to be about everything.
 func Check(f *policy.File, p *policy.Policy, paranoia int, now time.Time) ([]Remark, error) {
 	known, err := loaded(p)
 	if err != nil {
 		return nil, err
 	}
-	c := checker{p: p, known: known, paranoia: paranoia, now: now}
+	switched, err := switchedOff()
+	if err != nil {
+		return nil, err
+	}
+	c := checker{f: f, p: p, known: known, switched: switched, paranoia: paranoia, now: now}
 	for i := range p.Exceptions {
+		if f.Exceptions[i].Faulty() {
+			continue
+		}
 		c.where = fmt.Sprintf("exceptions[%d]", i)
 		c.exception(i)
 	}
 	for i := range p.Modes {
+		if f.Modes[i].Faulty() {
+			continue
+		}
 		c.where = fmt.Sprintf("modes[%d]", i)
 		c.mode(i)
 	}
-	c.rules(f)
+	c.rules()
 	return c.out, nil
 }
 
 type checker struct {
-	p        *policy.Policy
+	f        *policy.File
+	p        *policy.Policy // as f sets it, entry by entry
 	known    map[int]rule
+	switched map[int][]string // see switchedOff
 	paranoia int
 	now      time.Time
 	where    string
@@ -82,7 +95,7 @@ func (c *checker) exception(i int) {
 	}
 	for j := range c.p.Exceptions[:i] {
 		y := &c.p.Exceptions[j]
-		if !c.expired(y.Expires) && includes(y, x) {
+		if !c.f.Exceptions[j].Faulty() && !c.expired(y.Expires) && includes(y, x) {
 			c.note("exceptions[%d] excuses everything that this one does", j)
 			return
 		}
@@ -111,7 +124,10 @@ func (c *checker) rangeOf(first, last int) (places placeSet, ok bool) {
 			places |= r.places
 		}
 	}
-	switch {
+	none := finds == 0 || lowest > c.paranoia
+	switch off, ok := c.off(first, last); {
+	case none && ok:
+		c.note("%s: %s", name, off)
 	case there == 0 && first == last:
 		c.bad("%s: there is no such rule%s", name, c.near(first))
 	case there == 0:
@@ -208,7 +224,7 @@ func (c *checker) mode(i int) {
 		c.bad("route: events of these triggers have no route")
 	}
 	for j := range c.p.Modes[:i] {
-		if n := &c.p.Modes[j]; !c.expired(n.Expires) && n.Expires.IsZero() && decidesFor(n, m) {
+		if n := &c.p.Modes[j]; !c.f.Modes[j].Faulty() && n.Expires.IsZero() && decidesFor(n, m) {
 			c.bad("never reached: modes[%d] decides about everything that this one is for", j)
 			return
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -53,6 +54,12 @@ func TestCheck(t *testing.T) {
 		{"a header of an event that is not HTTP", exception(`rule: "9100412", path: [Records, null, body, headers]`), ""},
 		{"no such rule", exception(`rule: "942101000"`), "exceptions[0]: rule 942101000: there is no such rule"},
 		{"nearly a rule", exception(`rule: "942109"`), "exceptions[0]: rule 942109: there is no such rule; the nearest is 942"},
+		{"a rule that is switched off", exception(`rule: "942100", place: body`), "exceptions[0]: note: rule 942100: switched off by default, so this has no effect; what looks instead is 9100808"},
+		{"one with several in its place", exception(`rule: "931100"`), "what looks instead is 9100120-9100125 and 9100207"},
+		{"one with none in its place", exception(`rule: "920420"`), "exceptions[0]: note: rule 920420: switched off by default, so this has no effect"},
+		{"a range of such rules", exception("rule: 941210-941220"), "exceptions[0]: note: rules 941210-941220: switched off by default, so this has no effect; what looks instead is 9101104"},
+		{"a range whose others are of a higher level", exception("rule: 942100-942199"), "exceptions[0]: note: rules 942100-942199: switched off by default"},
+		{"a range that holds others", exception("rule: 932100-932199"), ""},
 		{"an empty range", exception("rule: 700000-700100"), "exceptions[0]: rules 700000-700100: there are no such rules"},
 		{"a rule that finds nothing", exception(`rule: "949110"`), "exceptions[0]: rule 949110 never finds anything"},
 		{"a rule of a higher level", exception(`rule: "942420"`), "exceptions[0]: rule 942420: evaluated from paranoia level 3; this policy runs level 1"},
@@ -72,6 +79,7 @@ func TestCheck(t *testing.T) {
 		{"a mode without effect", "mode: monitor\nmodes: [{mode: block, triggers: [sqs]}]\n", "modes[0]: note: mode is monitor"},
 		{"a mode that has ended", mode("expires: 2026-01-01"), "modes[0]: expired on 2026-01-01"},
 		{"a mode for no rule", mode(`rules: ["942109"]`), "modes[0]: rule 942109: there is no such rule"},
+		{"a mode for one that is switched off", mode(`rules: [sqli, "932160"]`), "modes[0]: note: rule 932160: switched off by default, so this has no effect; what looks instead is 9100405 and 9100412"},
 		{"a class without rules", mode("rules: [disclosure]"), "no rule of the class disclosure"},
 		{"triggers left out", "blockTriggers: [http]\n" + mode("triggers: [sqs, sns]"), "modes[0]: triggers: blockTriggers leaves all of them out"},
 		{"one of them is not", "blockTriggers: [http]\n" + mode("triggers: [sqs, alb]"), ""},
@@ -97,6 +105,33 @@ func TestCheck(t *testing.T) {
 		if row.want == "" && len(got) > 0 || row.want != "" && (len(got) != 1 || !strings.Contains(got[0], row.want)) {
 			t.Errorf("Check(%s) = %q, want %q", row.name, got, row.want)
 		}
+	}
+}
+
+// TestSwitchedOffRulesAreKnown: a policy written for the Core Rule Set as it comes
+// has no fault here, and what is said to look instead of its rules is there.
+func TestSwitchedOffRulesAreKnown(t *testing.T) {
+	t.Parallel()
+	text := rules.SecLang(rules.Options{Paranoia: 4, Threshold: 5})
+	n, instead := 0, map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?m)^SecRuleRemoveById (\d+)$`).FindAllStringSubmatch(text, -1) {
+		n++
+		got := check(t, "paranoia: 4\nexceptions: [{reason: x, rule: "+m[1]+"}]\n")
+		if len(got) != 1 || !strings.Contains(got[0], "note: rule "+m[1]+": switched off by default") {
+			t.Errorf("Check(an exception for %s) = %q", m[1], got)
+			continue
+		}
+		for _, id := range regexp.MustCompile(`\d{6,7}(-\d+)?`).FindAllString(got[0], -1)[1:] {
+			instead[id] = true
+		}
+	}
+	for id := range instead {
+		if got := check(t, "paranoia: 4\nexceptions: [{reason: x, rule: "+id+"}]\n"); len(got) > 0 {
+			t.Errorf("%s looks instead: %q", id, got)
+		}
+	}
+	if n < 50 || len(instead) < 20 {
+		t.Errorf("%d rules are switched off, %d look instead; want at least 50 and 20", n, len(instead))
 	}
 }
 

@@ -18,12 +18,12 @@ import (
 
 // rules looks at the rules of the user's own: for those without a test, and for
 // those that take every event to Coraza, with what that costs.
-func (c *checker) rules(f *policy.File) {
+func (c *checker) rules() {
 	tested := map[int]bool{}
-	for _, t := range f.Tests {
+	for _, t := range c.f.Tests {
 		tested[t.Rule] = true
 	}
-	for i, r := range f.Rules {
+	for i, r := range c.f.Rules {
 		if len(r.Tests) == 0 && !tested[r.ID] {
 			c.where = fmt.Sprintf("rules[%d]", i)
 			c.note("rule %d has no test", r.ID)
