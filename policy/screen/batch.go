@@ -21,8 +21,8 @@ const batchSize = 6
 func (p *Program) indexBatches() {
 	for i := range p.rules {
 		o := &p.rules[i].op
-		if p.rules[i].slots == 0 || o.code != opRx || o.negated {
-			continue
+		if p.rules[i].slots == 0 || o.code != opRx || o.negated || strings.Contains(p.patterns[o.pattern].text, `\Q`) {
+			continue // a quotation left open would take in the patterns behind it
 		}
 		if n := len(p.batches); n == 0 || len(p.batches[n-1].rule) == batchSize {
 			p.batches = append(p.batches, &batch{set: p.newSet()})
@@ -41,7 +41,11 @@ func (b *batch) misses(p *Program, text string) bool {
 		for _, i := range b.rule {
 			all = append(all, "(?:"+p.patterns[p.rules[i].op.pattern].text+")")
 		}
-		return automaton.New(strings.Join(all, "|"), false, p.budget)
+		if auto, err := automaton.New(strings.Join(all, "|"), false, p.budget); err == nil {
+			return auto, nil
+		}
+		// What each may have, such as a group of a name, not all may have together.
+		return automaton.New("", false, p.budget) // which matches, so that each is tried
 	})
 	return auto.Spills() < spilling && !auto.Match(text)
 }

@@ -59,15 +59,10 @@ func feed(tx types.Transaction, in *screen.Input) {
 	}
 	tx.ProcessURI(in.URI, in.Method, in.Protocol)
 	for _, h := range in.Headers {
-		tx.AddRequestHeader(strings.Clone(h.Name), h.Value)
+		tx.AddRequestHeader(ownName(h.Name), h.Value)
 	}
 	for _, a := range in.Args {
-		// Coraza 3.8.1 keys its cache of transformed values by the address of the
-		// argument's name and its position in an order that changes from rule to
-		// rule (internal/corazawaf/rule.go, transformArg). Elements of one array
-		// share a name; with one address they would be taken for each other, and an
-		// attack in one of them be missed on some runs. Each gets a name of its own.
-		name := strings.Clone(a.Name)
+		name := ownName(a.Name)
 		switch a.Origin {
 		case screen.Query:
 			tx.AddGetRequestArgument(name, a.Value)
@@ -78,6 +73,14 @@ func feed(tx types.Transaction, in *screen.Input) {
 		}
 	}
 }
+
+// ownName returns a name at an address of its own, the empty name included.
+// Coraza 3.8.1 keys its cache of transformed values by the address of the
+// argument's name and its position in an order that changes from rule to rule
+// (internal/corazawaf/rule.go, transformArg). Elements of one array share a name,
+// and what has no name has no address; they would be taken for each other, and
+// an attack in one of them be missed on some runs.
+func ownName(name string) string { return strings.Clone(name + "=")[:len(name)] }
 
 // score reads the anomaly score over the paranoia levels that count.
 func score(tx types.Transaction) (int, error) {
