@@ -129,6 +129,36 @@ func TestB2FormsThatNameTheirCharset(t *testing.T) {
 	}
 }
 
+// The same in a part of a multipart form (RFC 7578 §4.6), before or behind those
+// that it is about. Files and parts that name a charset are not.
+func TestB2MultipartFormsThatNameTheirCharset(t *testing.T) {
+	t.Parallel()
+	part := func(name, head, body string) string {
+		return "--x\r\nContent-Disposition: form-data; name=\"" + name + "\"" + head + "\r\n\r\n" + body + "\r\n"
+	}
+	const utf7 = "+ADw-script+AD4-"
+	named := func(charset string) string { return part("_charset_", "", charset) }
+	for _, row := range []struct {
+		name, body string
+		script     bool
+		limits     []string
+	}{
+		{"before", named("utf-7") + part("a", "", utf7), true, nil},
+		{"behind", part("a", "", utf7) + named("UTF-7"), true, nil},
+		{"a type without charset", named("utf-7") + part("a", "\r\nContent-Type: text/plain", utf7), true, nil},
+		{"in a file", named("utf-7") + part("a", "; filename=\"a.bin\"\r\nContent-Type: application/octet-stream", utf7), false, nil},
+		{"a charset of its own", named("utf-7") + part("a", "\r\nContent-Type: text/plain; charset=utf-8", utf7), false, nil},
+		{"UTF-8", named("utf-8") + part("a", "", utf7), false, nil},
+		{"an unknown one", named("ibm037") + part("a", "", "b"), false, []string{"charset"}},
+		{"a part that only holds the word", part("a", "", "name=\"_charset_\"\r\n\r\nibm037") + part("b", "", utf7), false, nil},
+	} {
+		ev := decode(encodeJSON(map[string]any{"httpMethod": "POST", "headers": map[string]any{"Content-Type": "multipart/form-data; boundary=x"}, "body": row.body + "--x--\r\n"}))
+		if holdsText(ev, "<script>") != row.script || !slices.Equal(ev.Limits, row.limits) {
+			t.Errorf("%s: limits %v, leaves %q", row.name, ev.Limits, leaves(ev))
+		}
+	}
+}
+
 func TestB3Base64WhereverItStands(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("abc def ", 12) + attack

@@ -2,6 +2,7 @@ package event
 
 import (
 	"mime"
+	"slices"
 	"strings"
 )
 
@@ -22,6 +23,7 @@ func (d *decoder) multipart(val, boundary string, at leafAt) bool {
 		return false
 	}
 	d.residue(val[:start], at)
+	charset := partCharset(val, boundary)
 	for closed := false; next < len(val); {
 		if !d.room() {
 			d.addText(val[next:], at)
@@ -34,7 +36,7 @@ func (d *decoder) multipart(val, boundary string, at leafAt) bool {
 		if closed {
 			d.residue(val[next:start], at)
 		} else {
-			d.part(trimEOL(val[next:start]), "--"+boundary, at)
+			d.part(trimEOL(val[next:start]), "--"+boundary, charset, at)
 		}
 		closed = strings.HasPrefix(strings.TrimPrefix(val[start:], "--"+boundary), "--")
 		next = end
@@ -109,9 +111,32 @@ func sniffBoundary(s string) string {
 	return strings.TrimRight(line[2:], " \t\r")
 }
 
+// partCharset is the encoding of the fields, as a part called _charset_ names it
+// (RFC 7578 §4.6); empty if none does.
+func partCharset(val, boundary string) string {
+	const field = "_charset_"
+	if !strings.Contains(val, field) {
+		return ""
+	}
+	_, next := delimiter(val, 0, boundary)
+	for next < len(val) {
+		start, end := delimiter(val, next, boundary)
+		if start < 0 {
+			start, end = len(val), len(val)
+		}
+		head, body := cutHead(trimEOL(val[next:start]))
+		if strings.Contains(head, field) && readPart(head).name == field {
+			return strings.ToLower(strings.TrimSpace(body))
+		}
+		next = end
+	}
+	return ""
+}
+
 // part makes leaves of one part. mark is how a line begins that separates parts:
-// to busboy, whatever follows on it.
-func (d *decoder) part(s, mark string, at leafAt) {
+// to busboy, whatever follows on it. charset is what the form says of the parts
+// that do not name their own.
+func (d *decoder) part(s, mark, charset string, at leafAt) {
 	head, body := cutHead(s)
 	p := readPart(head)
 	f := at
@@ -128,6 +153,9 @@ func (d *decoder) part(s, mark string, at leafAt) {
 	m := mediaOf(p.types)
 	// A body that is a lone field is text whatever it looks like.
 	d.partContent(body, m, f)
+	if charset != "" && p.field(m) {
+		d.charsetView(body, charset, f)
+	}
 	if i := strings.Index(body, "\r\n"+mark); i > 0 && d.room() && d.spend(i) {
 		d.partContent(body[:i], m, f)
 	}
@@ -183,6 +211,12 @@ type partHead struct {
 	types          []string
 	rest           []pair // file names, and whatever is not as usual
 	stray          bool   // a line is no header
+}
+
+// field reports whether the content of a part is a text whose encoding the form
+// may name: no file, which has a type of its own.
+func (p *partHead) field(m media) bool {
+	return len(m.charsets) == 0 && !slices.ContainsFunc(p.types, func(t string) bool { return !strings.HasPrefix(strings.ToLower(t), "text/") })
 }
 
 // unfold joins the lines of a folded header.
