@@ -79,7 +79,7 @@ const packsPageHead = `# Our rules
 What Merlon looks for beside the Core Rule Set, by family. Made of the packs in
 [policy/rules/merlon/pack](../policy/rules/merlon/pack), where each rule has its pattern and a comment that names the attack and what
 must not be taken for it; ` + "`testdata/rules`" + ` holds attacks and benign texts for every one. Each finding of theirs counts 5, which is the
-threshold, but for those that only report. What was taken out of the Core Rule Set instead, and why, stands in
+threshold, but for those that only report; one that asks libinjection counts 5 for each reading of the text it holds for. What was taken out of the Core Rule Set instead, and why, stands in
 [overlay.conf](../policy/rules/merlon/overlay.conf).
 
 Tags: attack-… is the class that a policy can select by, OWASP_TOP_10/ the Top Ten of 2021, cwe/ and capec/ MITRE's catalogues of weaknesses and
