@@ -27,3 +27,30 @@ func TestNamelessValuesAreToldApart(t *testing.T) {
 		}
 	}
 }
+
+// Cookies of one name, and arguments of a query without one, are told apart too:
+// Coraza makes those names.
+func TestNamesThatCorazaMakesAreToldApart(t *testing.T) {
+	e := build(t, screened)
+	for _, members := range []object{
+		{"headers": object{"host": "h.example", "cookie": "a=x; a=; b=y; c=z; a=$(cat /etc/passwd); a=<script>alert(1)</script>; d=<svg/onload=alert(1)>"}},
+		{"rawQueryString": "=plain%3B+text&=%3B+cat+/etc/passwd&=%3Cscript%3Ealert(1)%3C/script%3E&a=1&b=2&c=it's+;"},
+	} {
+		ev := decode(t, request(members))
+		all := map[string]int{}
+		for range 100 {
+			res, err := e.Inspect(t.Context(), ev)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ids := map[int]int{}
+			for _, f := range res.Findings {
+				ids[f.RuleID]++
+			}
+			all[fmt.Sprint(res.Scores, ids)]++
+		}
+		if len(all) != 1 {
+			t.Errorf("%v: Inspect finds now this, now that: %v", members, all)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/corazawaf/coraza/v3/collection"
 	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
 	"github.com/corazawaf/coraza/v3/types"
 
@@ -40,7 +41,9 @@ func (e *Engine) run(in *screen.Input, narrow [][2]int) (m matches, err error) {
 			n.RemoveRuleByIDRange(r[0], r[1])
 		}
 	}
-	feed(tx, in)
+	if err := feed(tx, in); err != nil {
+		return m, err
+	}
 	tx.ProcessRequestHeaders()
 	if _, err := tx.ProcessRequestBody(); err != nil {
 		return m, fmt.Errorf("evaluate rules: %w", err)
@@ -53,7 +56,7 @@ func (e *Engine) run(in *screen.Input, narrow [][2]int) (m matches, err error) {
 // feed hands over a transaction's input. An event that is no HTTP request has
 // no head; Coraza evaluates nothing without one, so it gets a plain one, and
 // the rules about heads are left out.
-func feed(tx types.Transaction, in *screen.Input) {
+func feed(tx types.Transaction, in *screen.Input) error {
 	if in.HasHead {
 		tx.ProcessConnection(in.RemoteAddr, 0, "", 0)
 	}
@@ -61,6 +64,12 @@ func feed(tx types.Transaction, in *screen.Input) {
 	for _, h := range in.Headers {
 		tx.AddRequestHeader(ownName(h.Name), h.Value)
 	}
+	st, err := state(tx)
+	if err != nil {
+		return err
+	}
+	apart(st.Variables().ArgsGet())
+	apart(st.Variables().RequestCookies())
 	for _, a := range in.Args {
 		name := ownName(a.Name)
 		switch a.Origin {
@@ -72,6 +81,7 @@ func feed(tx types.Transaction, in *screen.Input) {
 			tx.AddPostRequestArgument(name, a.Value)
 		}
 	}
+	return nil
 }
 
 // ownName returns a name at an address of its own, the empty name included.
@@ -82,11 +92,35 @@ func feed(tx types.Transaction, in *screen.Input) {
 // an attack in one of them be missed on some runs.
 func ownName(name string) string { return strings.Clone(name + "=")[:len(name)] }
 
-// score reads the anomaly score over the paranoia levels that count.
-func score(tx types.Transaction) (int, error) {
+// apart gives the elements that Coraza read itself names of their own: cookies of
+// one name share it, and arguments of a query without a name the empty one.
+func apart(c collection.Map) {
+	all := c.FindAll()
+	if len(all) < 3 {
+		return // no order of two names changes the place of two elements of one
+	}
+	for _, e := range all {
+		c.Remove(e.Key())
+	}
+	for _, e := range all {
+		c.Add(ownName(e.Key()), e.Value())
+	}
+}
+
+// state is what a transaction shows to operators.
+func state(tx types.Transaction) (plugintypes.TransactionState, error) {
 	st, ok := tx.(plugintypes.TransactionState)
 	if !ok {
-		return 0, errors.New("bug: this Coraza's transactions do not show their variables")
+		return nil, errors.New("bug: this Coraza's transactions do not show their variables")
+	}
+	return st, nil
+}
+
+// score reads the anomaly score over the paranoia levels that count.
+func score(tx types.Transaction) (int, error) {
+	st, err := state(tx)
+	if err != nil {
+		return 0, err
 	}
 	vars := st.Variables().TX()
 	total := 0
