@@ -95,6 +95,7 @@ type vetting struct {
 	d      *directive // at hand
 	from   int        // where to look for what a fault names
 	code   int        // instructions so far
+	groups bool       // a rule of the chain has captured
 }
 
 func (v *vetting) err() error { return errors.Join(v.faults...) }
@@ -199,6 +200,7 @@ func (v *vetting) directive(c *config, d *directive) {
 		return
 	}
 	if len(c.rules) > rules {
+		v.groups = false
 		v.link(starter)
 		v.starter(starter)
 	}

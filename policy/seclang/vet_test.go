@@ -18,6 +18,8 @@ SecRule ARGS:/^user\./|!ARGS:/\.name$/|REQUEST_COOKIES|!REQUEST_COOKIES:theme "@
     "id:1002,phase:2,block,\
     msg:'Select in user fields',capture,multiMatch,\
     t:none,t:urlDecodeUni,t:lowercase,setvar:'tx.seen=+1',setvar:tx.what=%{TX.0},logdata:'%{MATCHED_VAR}',log,auditlog"
+SecRule ARGS "@rx ^(a+)-" "id:1017,phase:2,deny,msg:'Twice the same',capture,chain"
+  SecRule TX:1 "@contains %{TX.1}" "t:none"
 SecAction "id:1003,phase:1,pass,nolog,setvar:tx.limit=3"
 SecRule TX:seen "@gt %{tx.limit}" "id:1004,phase:2,pass,msg:'Many of them'"
 SecRule &REQUEST_HEADERS:X-Api-Key "@eq 0" "id:1005,phase:1,pass,nolog,skipAfter:NO_KEY"
@@ -32,11 +34,11 @@ func TestVetTakes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(rules) != 8 || len(rules[0].Chain) != 1 || rules[1].Line != 4 {
-		t.Fatalf("Vet = %+v, want eight rules, the second from line 4", rules)
+	if len(rules) != 9 || len(rules[0].Chain) != 1 || rules[1].Line != 4 {
+		t.Fatalf("Vet = %+v, want nine rules, the second from line 4", rules)
 	}
-	if rules[7].Severity != "WARNING" {
-		t.Errorf("severity:4 is %q, want WARNING", rules[7].Severity)
+	if rules[8].Severity != "WARNING" {
+		t.Errorf("severity:4 is %q, want WARNING", rules[8].Severity)
 	}
 	// What is written reads as what was taken, without what no engine needs.
 	again, err := seclang.Parse(seclang.Source{Name: "w", Text: seclang.Write(rules, nil)})
@@ -120,6 +122,9 @@ func TestC1VetRefuses(t *testing.T) {
 		{`SecRule ENV:AWS_SECRET_ACCESS_KEY "@rx a" "id:1,deny,msg:x"`, 1, 9, "would read the extension's environment"},
 		{`SecRule TX:/x/ "@rx a" "id:1,deny,msg:x"`, 1, 9, "want one variable by its name"},
 		{`SecRule ARGS:/(/ "@rx a" "id:1,deny,msg:x"`, 1, 1, "missing closing )"},
+		{"SecRule ARGS \"@rx a\" \"id:1,deny,msg:x,chain\"\nSecRule TX:0 \"@rx a\"", 2, 9, "add capture"},
+		{`SecRule ARGS "@contains %{TX.1}" "id:1,deny,msg:x"`, 1, 27, "add capture"},
+		{`SecRule ARGS "@rx a" "id:1,deny,msg:x,setvar:tx.what=%{TX.0}"`, 1, 46, "add capture"},
 		{`SecRule ARGS:a;b "@rx a" "id:1,deny,msg:x"`, 1, 9, "want letters, digits"},
 		{`SecRule ARGS "@rx a" "id:942100,deny,msg:x"`, 1, 23, "want 1 to 99999"},
 		{`SecRule ARGS "@rx a" "id:1,deny"`, 1, 1, "has no msg"},

@@ -24,6 +24,7 @@ func (v *vetting) link(r *Rule) {
 		v.operator(&r.Operator)
 	}
 	v.from = max(v.from, strings.LastIndex(v.d.name+" "+v.d.rest, `" "`))
+	v.groups = v.groups || r.Capture
 	v.transformations(r.Transformations)
 	for _, a := range r.Actions {
 		v.action(a)
@@ -85,6 +86,7 @@ func (v *vetting) variable(x *Variable) {
 			v.bad("TX", "want one variable by its name, such as TX:score")
 		default:
 			v.own(x.Key)
+			v.group(x.Key)
 		}
 	}
 	v.selector(x.Name, Selector{x.Key, x.Regex})
@@ -164,6 +166,30 @@ func withoutMacros(text string) string {
 	}
 }
 
+// group refuses TX:0 to TX:9 where no rule of the chain has captured: what stands
+// there is of whichever rule matched last, and rules that cannot matter are left
+// out.
+func (v *vetting) group(name string) {
+	if len(name) == 1 && name[0] >= '0' && name[0] <= '9' && !v.groups {
+		v.bad("TX", "%s is a group of another rule's match: add capture to a rule of the chain before it", name)
+	}
+}
+
+// groupsOf checks the groups that the macros of a text name.
+func (v *vetting) groupsOf(text string) {
+	for {
+		_, rest, ok := strings.Cut(text, "%{")
+		if !ok {
+			return
+		}
+		macro, after, _ := strings.Cut(rest, "}")
+		if name, ok := strings.CutPrefix(strings.ToUpper(macro), "TX."); ok {
+			v.group(name)
+		}
+		text = after
+	}
+}
+
 // own checks the name of a TX variable.
 func (v *vetting) own(name string) {
 	low := strings.ToLower(name)
@@ -232,6 +258,7 @@ func (v *vetting) operator(op *Operator) {
 	if strings.Contains(withoutMacros(op.Argument), "%{") {
 		v.bad(op.Name, "only %%{TX.name}, %%{MATCHED_VAR}, %%{REQUEST_METHOD} and %%{REQUEST_HEADERS.name} stand for something")
 	}
+	v.groupsOf(op.Argument)
 }
 
 func (v *vetting) networks(op *Operator) {
@@ -355,6 +382,7 @@ func (v *vetting) assignment(text string) {
 		v.bad("setvar", "%s: want a plain text, +1, -1, or one of %%{MATCHED_VAR}, %%{MATCHED_VAR_NAME}, %%{TX.0} to %%{TX.9}", clip(assigned))
 	}
 	v.own(name)
+	v.groupsOf(assigned)
 }
 
 func cutTX(name string) (string, bool) {
