@@ -9,6 +9,8 @@ import (
 
 	coreruleset "github.com/corazawaf/coraza-coreruleset/v4"
 	"github.com/corazawaf/coraza/v3"
+	"github.com/corazawaf/coraza/v3/collection"
+	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
 	"github.com/corazawaf/coraza/v3/types"
 
 	"github.com/merlon-security/merlon/policy/screen"
@@ -122,6 +124,9 @@ func runOn(t testing.TB, waf coraza.WAF, in *screen.Input, without [][2]int) []m
 			tx.AddPostRequestArgument(name, a.Value)
 		}
 	}
+	v := tx.(plugintypes.TransactionState).Variables()
+	apart(v.ArgsGet())
+	apart(v.RequestCookies())
 	tx.ProcessRequestHeaders()
 	if in.Body != "" {
 		if _, _, err := tx.WriteRequestBody([]byte(in.Body)); err != nil {
@@ -132,6 +137,17 @@ func runOn(t testing.TB, waf coraza.WAF, in *screen.Input, without [][2]int) []m
 		t.Fatal(err)
 	}
 	return list(tx.MatchedRules())
+}
+
+// apart gives addresses of their own to the names that Coraza read itself.
+func apart(c collection.Map) {
+	all := c.FindAll()
+	for _, e := range all {
+		c.Remove(e.Key())
+	}
+	for _, e := range all {
+		c.Add(ownName(e.Key()), e.Value())
+	}
 }
 
 // ownName returns a name at an address of its own, the empty name included.
