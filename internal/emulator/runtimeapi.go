@@ -28,9 +28,9 @@ func (l *Lambda) apiHandler() http.Handler {
 			env := l.environment()
 			if env == nil {
 				// The environment was taken down and its processes with it:
-				// whoever calls is a stray.
-				writeAPIError(w, http.StatusInternalServerError, "InternalServerError", "Internal Server Error")
-				return
+				// whoever calls is a stray, or a client that tries once more
+				// after its connection ended.
+				panic(http.ErrAbortHandler)
 			}
 			serve(env, w, r)
 		})

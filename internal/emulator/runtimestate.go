@@ -47,6 +47,12 @@ const (
 func (e *environment) poll() (*invocation, error) {
 	e.mu.Lock()
 	r := &e.runtime
+	select {
+	case <-e.gone: // asked again by a client whose connection ended
+		e.mu.Unlock()
+		return nil, nil
+	default:
+	}
 	switch r.phase {
 	case runtimeRunning:
 		defer e.mu.Unlock()
