@@ -98,18 +98,14 @@ func clip(s string) string {
 }
 
 // checkRules checks everything the file says about rules of its own.
-func (f *File) checkRules(data []byte) (errs []error) {
-	if f.SecRules == "" && len(f.Rules) == 0 && len(f.Tests) == 0 {
-		return nil
-	}
-	where := locate(data)
+func (f *File) checkRules(where func() map[string]spot) (errs []error) {
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	taken := map[int]string{}
 	if f.SecRules != "" {
-		at, literal := where["$.secrules"], where["$.secrules"].literal
+		at := where()["$.secrules"]
 		rules, err := seclang.Vet(seclang.Source{Name: "secrules", Text: f.SecRules})
 		switch {
-		case !literal:
+		case !at.literal:
 			bad("secrules: [%d:%d] want a block that begins with |, so that lines stay lines", at.line, at.column)
 		case err != nil:
 			errs = append(errs, at.faults(err)...)
@@ -133,7 +129,7 @@ func (f *File) checkRules(data []byte) (errs []error) {
 		taken[fr.ID] = name
 		r, err := fr.compile()
 		if err != nil {
-			errs = append(errs, where["$."+name+".when"].explain(name, fr.When, err)...)
+			errs = append(errs, where()["$."+name+".when"].explain(name, fr.When, err)...)
 		}
 		f.rules = append(f.rules, r)
 		for j := range fr.Tests {

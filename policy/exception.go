@@ -43,7 +43,7 @@ func (x *Exception) covers(f *verdict.Finding, e Evidence) bool {
 	case f.RuleID < x.FirstRule || f.RuleID > x.LastRule,
 		x.Place != verdict.PlaceUnknown && x.Place != f.Place,
 		x.Route != "" && !onRoute(x.Route, e),
-		!x.Expires.IsZero() && !e.Now.Before(x.Expires),
+		Expired(x.Expires, e.Now),
 		len(x.Path) > 0 && f.Ambiguous:
 		return false
 	case len(x.Path) == 0:

@@ -96,7 +96,8 @@ func Read(data []byte) (*File, error) {
 	if err := yaml.Unmarshal(data, &given); err != nil {
 		return nil, fmt.Errorf("policy file: %w", err)
 	}
-	err := errors.Join(append([]error{f.check(data)}, f.checkRules(data)...)...)
+	where := sync.OnceValue(func() map[string]spot { return locate(data) }) // few files need it
+	err := errors.Join(append([]error{f.check(where)}, f.checkRules(where)...)...)
 	for name, n := range map[string]*int{"threshold": given.Threshold, "paranoia": given.Paranoia} {
 		if n != nil && *n == 0 {
 			err = errors.Join(err, fmt.Errorf("%s: 0: want at least 1", name))
@@ -116,16 +117,16 @@ var salvaged = []string{"onFault", "mode", "blockTriggers", "modes"}
 // else in such a file is left alone.
 func Salvage(data []byte) *File {
 	sections := topLevel(string(data[:min(len(data), maxFile)]))
-	text := "apiVersion: " + APIVersion + "\nkind: " + Kind + "\n"
+	text := []byte("apiVersion: " + APIVersion + "\nkind: " + Kind + "\n")
 	for _, name := range salvaged {
-		text += sections[name]
+		text = append(text, sections[name]...)
 	}
-	if f, err := Parse([]byte(text)); err == nil {
+	if f, err := Parse(text); err == nil {
 		return f
 	}
 	f := &File{}
 	line := func(name string, want ...string) string {
-		value, _, _ := strings.Cut(strings.TrimPrefix(sections[name], name+":"), "\n")
+		value, _, _ := strings.Cut(strings.TrimPrefix(string(sections[name]), name+":"), "\n")
 		value, _, _ = strings.Cut(value, "#")
 		value = strings.Trim(strings.TrimSpace(value), `"'`)
 		if !slices.Contains(want, value) {
@@ -134,7 +135,7 @@ func Salvage(data []byte) *File {
 		return value
 	}
 	f.OnFault, f.Mode = line("onFault", "open", "closed"), line("mode", "block", "monitor", "off")
-	if f.Mode == "block" && sections["blockTriggers"]+sections["modes"] != "" {
+	if f.Mode == "block" && len(sections["blockTriggers"])+len(sections["modes"]) > 0 {
 		f.Mode = "monitor"
 	}
 	return f
@@ -142,14 +143,14 @@ func Salvage(data []byte) *File {
 
 // topLevel cuts a text into its top-level keys, each with the lines below it. A
 // key that stands twice has both, which no reader accepts.
-func topLevel(text string) map[string]string {
-	sections := map[string]string{}
+func topLevel(text string) map[string][]byte {
+	sections := map[string][]byte{}
 	name := ""
 	for line := range strings.Lines(text) {
 		if key, _, ok := strings.Cut(line, ":"); ok && strings.TrimLeft(key, " \t#-{}[]\"'") == key {
 			name = key
 		}
-		sections[name] += line
+		sections[name] = append(sections[name], line...)
 	}
 	return sections
 }
@@ -183,9 +184,8 @@ func plainYAML(data []byte) error {
 	return nil
 }
 
-func (f *File) check(data []byte) error {
+func (f *File) check(where func() map[string]spot) error {
 	var errs []error
-	where := sync.OnceValue(func() map[string]spot { return locate(data) })
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	if f.APIVersion != APIVersion || f.Kind != Kind {
 		bad("apiVersion %q, kind %q: want %s and %s", f.APIVersion, f.Kind, APIVersion, Kind)
@@ -366,6 +366,9 @@ func expiry(s string) (time.Time, error) {
 	}
 	return t, nil
 }
+
+// Expired reports whether an entry with this end is without effect.
+func Expired(end, now time.Time) bool { return !end.IsZero() && !now.Before(end) }
 
 func stepOf(v any) (Step, bool) {
 	switch v := v.(type) {

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -76,7 +77,7 @@ func (ft *FileTest) Body() ([]byte, error) {
 // event puts the request into payload format 2.0 (API Gateway developer guide,
 // "Working with AWS Lambda proxy integrations for HTTP APIs").
 func (r *FileRequest) event() ([]byte, error) {
-	method, path, address, route := orElse(r.Method, "GET"), orElse(r.Path, "/"), orElse(r.Address, "192.0.2.1"), orElse(r.Route, "$default")
+	method, path, address, route := cmp.Or(r.Method, "GET"), cmp.Or(r.Path, "/"), cmp.Or(r.Address, "192.0.2.1"), cmp.Or(r.Route, "$default")
 	headers := map[string]string{"host": "example.execute-api.us-east-1.amazonaws.com"}
 	var cookies []string
 	for k, v := range r.Headers {
@@ -123,11 +124,4 @@ func (r *FileRequest) event() ([]byte, error) {
 		}
 	}
 	return json.Marshal(ev)
-}
-
-func orElse(s, other string) string {
-	if s != "" {
-		return s
-	}
-	return other
 }

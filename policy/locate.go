@@ -27,7 +27,10 @@ func locate(data []byte) map[string]spot {
 	if err != nil {
 		return spots // it was decoded already, so it can be parsed
 	}
-	lines := strings.Split(string(data), "\n")
+	var lines [][]rune // once, since JSON may be one line with thousands of texts
+	for line := range strings.SplitSeq(string(data), "\n") {
+		lines = append(lines, []rune(line))
+	}
 	for _, doc := range file.Docs {
 		if doc.Body != nil {
 			ast.Walk(visitor{spots, lines}, doc.Body)
@@ -53,7 +56,7 @@ func entryAt(spots map[string]spot, path string) string {
 
 type visitor struct {
 	spots map[string]spot
-	lines []string
+	lines [][]rune
 }
 
 // Visit implements ast.Visitor.
@@ -78,7 +81,8 @@ func (v visitor) Visit(n ast.Node) ast.Visitor {
 
 // indent is the column of a block's text, which begins below the given line.
 func (v visitor) indent(line int) int {
-	for _, l := range v.lines[min(line, len(v.lines)):] {
+	for _, characters := range v.lines[min(line, len(v.lines)):] {
+		l := string(characters)
 		if t := strings.TrimLeft(l, " "); strings.TrimSpace(t) != "" {
 			return len(l) - len(t) + 1
 		}
@@ -91,11 +95,11 @@ func (v visitor) shows(s *spot, text string) bool {
 	if s.line < 1 || s.line > len(v.lines) {
 		return false
 	}
-	line := []rune(v.lines[s.line-1])
+	line := v.lines[s.line-1]
 	if s.column < 1 || s.column > len(line) {
 		return false
 	}
-	rest := string(line[s.column-1:])
+	rest := string(line[s.column-1 : min(s.column+len(text), len(line))])
 	if quoted := rest[1:]; (rest[0] == '"' || rest[0] == '\'') && strings.HasPrefix(quoted, text) {
 		s.column++
 		return true

@@ -53,7 +53,7 @@ func (r *ModeRule) applies(f *verdict.Finding, e Evidence) bool {
 	switch {
 	case r.Sources != nil && !r.Sources[e.Source],
 		r.Route != "" && !onRoute(r.Route, e),
-		!r.Expires.IsZero() && !e.Now.Before(r.Expires):
+		Expired(r.Expires, e.Now):
 		return false
 	case r.Rules == nil:
 		return true

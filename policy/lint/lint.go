@@ -80,13 +80,11 @@ func (c *checker) note(format string, args ...any) {
 	c.out = append(c.out, Remark{Where: c.where, Text: fmt.Sprintf(format, args...), Note: true})
 }
 
-func (c *checker) expired(t time.Time) bool { return !t.IsZero() && !c.now.Before(t) }
-
 // exception checks the exception at i: that it is in force, that there are
 // rules for it, that these look where it says, and that no other says it already.
 func (c *checker) exception(i int) {
 	x := &c.p.Exceptions[i]
-	if c.expired(x.Expires) {
+	if policy.Expired(x.Expires, c.now) {
 		c.bad("expired on %s: remove it, or give it a later end", x.Expires.Format(time.DateOnly))
 	}
 	places, ok := c.rangeOf(x.FirstRule, x.LastRule)
@@ -95,7 +93,7 @@ func (c *checker) exception(i int) {
 	}
 	for j := range c.p.Exceptions[:i] {
 		y := &c.p.Exceptions[j]
-		if !c.f.Exceptions[j].Faulty() && !c.expired(y.Expires) && includes(y, x) {
+		if includes(y, x) && !policy.Expired(y.Expires, c.now) && !c.f.Exceptions[j].Faulty() {
 			c.note("exceptions[%d] excuses everything that this one does", j)
 			return
 		}
@@ -204,7 +202,7 @@ func includes(x, y *policy.Exception) bool {
 // and that no entry before it decides about everything it is for.
 func (c *checker) mode(i int) {
 	m := &c.p.Modes[i]
-	if c.expired(m.Expires) {
+	if policy.Expired(m.Expires, c.now) {
 		c.bad("expired on %s: remove it, or give it a later end", m.Expires.Format(time.DateOnly))
 	}
 	if c.p.Mode != verdict.Block && i == 0 {
@@ -224,7 +222,7 @@ func (c *checker) mode(i int) {
 		c.bad("route: events of these triggers have no route")
 	}
 	for j := range c.p.Modes[:i] {
-		if n := &c.p.Modes[j]; !c.f.Modes[j].Faulty() && n.Expires.IsZero() && decidesFor(n, m) {
+		if n := &c.p.Modes[j]; n.Expires.IsZero() && decidesFor(n, m) && !c.f.Modes[j].Faulty() {
 			c.bad("never reached: modes[%d] decides about everything that this one is for", j)
 			return
 		}

@@ -40,7 +40,7 @@ var switchedOff = sync.OnceValues(func() (map[int][]string, error) {
 		}
 	}
 	for id, instead := range off {
-		off[id] = slices.DeleteFunc(slices.Clone(instead), func(name string) bool {
+		off[id] = slices.DeleteFunc(instead, func(name string) bool {
 			n, err := strconv.Atoi(name)
 			_, itself := off[n]
 			return err == nil && itself

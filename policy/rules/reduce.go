@@ -60,7 +60,8 @@ func promote(text string) string {
 		}
 		to.WriteString(line)
 	}
-	return b.String() + moved.String()
+	b.WriteString(moved.String())
+	return b.String()
 }
 
 // between returns what stands between two marks in s; empty if one is missing.

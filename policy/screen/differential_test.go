@@ -38,12 +38,7 @@ func newJudge(t testing.TB) *judge {
 // check runs one transaction through all engines.
 func (j *judge) check(t *testing.T, in *screen.Input) {
 	t.Helper()
-	var without [][2]int
-	if !in.HasHead {
-		for _, id := range j.programs[4].HeadRules() {
-			without = append(without, [2]int{id, id})
-		}
-	}
+	without := headless(j.programs[4], in)
 	stock := runStock(t, in, without)
 	for level := 1; level <= 4; level++ {
 		got := j.programs[level].Scan(j.scratch[level], in)
@@ -64,6 +59,17 @@ func (j *judge) check(t *testing.T, in *screen.Input) {
 		}
 	}
 	j.narrow(t, in, stock, without)
+}
+
+// headless is what to leave out of a transaction without a head: the rules about heads.
+func headless(p *screen.Program, in *screen.Input) (without [][2]int) {
+	if in.HasHead {
+		return nil
+	}
+	for _, id := range p.HeadRules() {
+		without = append(without, [2]int{id, id})
+	}
+	return without
 }
 
 // part is a transaction without the arguments that the screen finds of no account.

@@ -44,10 +44,9 @@ type index struct {
 	bits   []uint64        // bits with a set
 	junk   transform.Bytes
 
-	byHint   []uint64        // rules a byte keeps alive: 256 sets, one behind the other
-	hints    transform.Bytes // bytes with a set that is not empty
-	hintless []uint64        // rules no byte rules out
-	finders  []finder
+	byHint  []uint64        // rules a byte keeps alive: 256 sets, one behind the other
+	hints   transform.Bytes // bytes with a set that is not empty
+	finders []finder
 }
 
 // namedSet is a set of rules that concerns elements of a name.
@@ -67,8 +66,7 @@ func (p *Program) finish() {
 	}
 	p.heads, p.all, p.always = p.newSet(), p.newSet(), p.newSet()
 	p.kept, p.captive = p.newSet(), p.newSet()
-	p.byByte = make([]uint64, 256*p.width)
-	p.byHint, p.hintless = make([]uint64, 256*p.width), p.newSet()
+	p.byByte, p.byHint = make([]uint64, 256*p.width), make([]uint64, 256*p.width)
 	p.nodeSets()
 	p.finders = make([]finder, len(p.nodes)+moreFinders)
 	p.metaHead = make([]bool, len(p.metas))
@@ -108,7 +106,6 @@ func (p *Program) finish() {
 		put(p.all, i)
 		p.indexTargets(i)
 		p.indexCondition(i)
-		p.indexHint(i)
 		for _, at := range r.nodes {
 			put(p.own[at], i)
 			if len(r.nodes) == 1 {
@@ -181,21 +178,25 @@ func (p *Program) addNamed(list []namedSet, k key, rule int) []namedSet {
 	return append(list, n)
 }
 
-// indexCondition enters a rule under its rarest clause.
+// indexCondition enters a rule under its rarest clause, and under the bytes of its rarest hint.
 func (p *Program) indexCondition(i int) {
-	r := &p.rules[i]
-	if len(r.clauses) == 0 {
+	clauses := p.rules[i].clauses
+	if len(clauses) == 0 {
 		put(p.always, i)
 		return
 	}
-	best := &r.clauses[0]
-	for j := range r.clauses {
-		if r.clauses[j].weight < best.weight {
-			best = &r.clauses[j]
+	best, hint := &clauses[0], &clauses[0]
+	for j := range clauses {
+		c := &clauses[j]
+		if c.weight < best.weight {
+			best = c
+		}
+		if c.rarity < hint.rarity {
+			hint = c
 		}
 	}
-	p.enter(p.byByte, &best.bytes, i)
-	p.bytes.Join(&best.bytes)
+	p.enter(p.byByte, &p.bytes, &best.bytes, i)
+	p.enter(p.byHint, &p.hints, &hint.hints[0], i)
 	if best.literal >= 0 {
 		if p.byBit[best.literal] == nil {
 			p.byBit[best.literal] = p.newSet()
@@ -205,29 +206,13 @@ func (p *Program) indexCondition(i int) {
 	}
 }
 
-// enter puts a rule into the sets of the bytes.
-func (p *Program) enter(sets []uint64, bytes *transform.Bytes, rule int) {
+// enter puts a rule into the sets of the bytes, and these into all that have a set.
+func (p *Program) enter(sets []uint64, all, bytes *transform.Bytes, rule int) {
 	for i, word := range bytes {
 		for ; word != 0; word &= word - 1 {
 			b := i<<6 + bits.TrailingZeros64(word)
 			put(sets[b*p.width:(b+1)*p.width], rule)
 		}
 	}
-}
-
-// indexHint enters a rule under the bytes of its rarest hint.
-func (p *Program) indexHint(i int) {
-	r := &p.rules[i]
-	if len(r.clauses) == 0 {
-		put(p.hintless, i)
-		return
-	}
-	best := &r.clauses[0]
-	for j := range r.clauses {
-		if c := &r.clauses[j]; c.rarity < best.rarity {
-			best = c
-		}
-	}
-	p.enter(p.byHint, &best.hints[0], i)
-	p.hints.Join(&best.hints[0])
+	all.Join(bytes)
 }

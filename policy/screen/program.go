@@ -99,7 +99,7 @@ type clause struct {
 	stripped bool               // a literal without junk counts, too
 	weight   float32
 	rarity   float32 // weight of the first hint
-	common   bool    // derived, see index.go
+	common   bool    // one of the literals is in nearly every long text, see commonWeight
 }
 
 // selection is one variable: slots and which of their elements.

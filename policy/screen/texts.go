@@ -48,16 +48,16 @@ func (s *Scratch) transformAll() {
 	}
 }
 
-// set returns the set of a text in a list of sets.
-func (s *Scratch) set(list []uint64, text int32) []uint64 {
+// set returns the set of a text or a node in a list of sets.
+func (s *Scratch) set(list []uint64, at int32) []uint64 {
 	w := int32(s.p.width)
-	return list[text*w : (text+1)*w]
+	return list[at*w : (at+1)*w]
 }
 
 // worthwhile reports whether a rule in question may match the text of a node or
 // one derived from it. It follows which bytes these texts can have at most.
 func (s *Scratch) worthwhile(n int, from int32) bool {
-	p, w := s.p, s.p.width
+	p := s.p
 	if !meets(p.below[n], s.want) {
 		return false
 	}
@@ -67,9 +67,9 @@ func (s *Scratch) worthwhile(n int, from int32) bool {
 		nd := &p.nodes[d]
 		if int(d) != n {
 			raw = &s.reach[nd.parent]
-			present, alive = possible(raw), s.near[int(nd.parent)*w:int(nd.parent+1)*w]
+			present, alive = possible(raw), s.set(s.near, nd.parent)
 		}
-		near := s.near[int(d)*w : int(d+1)*w]
+		near := s.set(s.near, d)
 		copy(near, alive)
 		s.reach[d] = *raw
 		if p.triggers[d].Meets(raw) || nd.kind == transform.Length {
@@ -121,7 +121,7 @@ func (r *rule) hinted(present *transform.Bytes) bool {
 // The two letters that fold to ASCII count as there if their first byte is:
 // the rest may be what a transformation brings together.
 func possible(raw *transform.Bytes) transform.Bytes {
-	m := foldBytes(*raw)
+	m := raw.Lower()
 	if raw.Has(longS[0]) {
 		m.Add("s")
 	}
@@ -196,7 +196,7 @@ func (s *Scratch) newText(str string) int32 {
 	for range p.width {
 		s.group = append(s.group, 0)
 	}
-	s.alive = append(s.alive, p.hintless...)
+	s.alive = append(s.alive, p.always...)
 	p.revive(s.set(s.alive, int32(len(s.texts)-1)), &s.results[t.result].present)
 	return int32(len(s.texts) - 1)
 }
@@ -208,7 +208,7 @@ func (s *Scratch) firstLook(r *scanned, t *text, scan bool) {
 	} else {
 		t.raw.Add(t.text)
 	}
-	r.present = foldBytes(t.raw)
+	r.present = t.raw.Lower()
 	r.junk = p.junk.Meets(&t.raw)
 	normal := s.normal(t)
 	if len(normal) != len(t.text) {

@@ -1,6 +1,7 @@
 package seclang
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -168,7 +169,7 @@ func (v *vetting) directive(c *config, d *directive) {
 		return
 	}
 	if name != "secrule" && name != "secaction" && name != "secmarker" {
-		v.bad(d.name, "%s", orElse(directives[name], "directive is not allowed: want SecRule, SecAction or SecMarker"))
+		v.bad(d.name, "%s", cmp.Or(directives[name], "directive is not allowed: want SecRule, SecAction or SecMarker"))
 		return
 	}
 	inChain, rules := c.open, len(c.rules)
@@ -253,13 +254,6 @@ func (v *vetting) jumps(rules []Rule) {
 			}
 		}
 	}
-}
-
-func orElse(s, other string) string {
-	if s != "" {
-		return s
-	}
-	return other
 }
 
 // directives says what to use instead of those that people may try.

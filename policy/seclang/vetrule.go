@@ -1,6 +1,7 @@
 package seclang
 
 import (
+	"cmp"
 	"net/netip"
 	"regexp/syntax"
 	"slices"
@@ -77,7 +78,7 @@ var instead = map[string]string{
 
 func (v *vetting) variable(x *Variable) {
 	if !variables[x.Name] {
-		v.bad(x.Name, "%s", orElse(instead[x.Name], "variable is not allowed: no event fills it"))
+		v.bad(x.Name, "%s", cmp.Or(instead[x.Name], "variable is not allowed: no event fills it"))
 		return
 	}
 	if x.Name == "TX" {
@@ -220,7 +221,7 @@ var otherOperators = map[string]string{
 func (v *vetting) operator(op *Operator) {
 	name := strings.ToLower(op.Name)
 	if !operators[name] {
-		v.bad(op.Name, "%s", orElse(otherOperators[name], "operator is not allowed"))
+		v.bad(op.Name, "%s", cmp.Or(otherOperators[name], "operator is not allowed"))
 		return
 	}
 	switch name {
@@ -296,19 +297,29 @@ func (v *vetting) pattern(text string) {
 		v.bad(`"`, `\x80 and above: engines differ on whether that is a byte or a character; write the character, or use @validateByteRange`)
 		return
 	}
-	tree, err := syntax.Parse("(?sm)"+text, syntax.Perl)
-	if err == nil {
-		var prog *syntax.Prog
-		if prog, err = syntax.Compile(tree.Simplify()); err == nil {
-			v.code += len(prog.Inst)
-			if len(prog.Inst) > maxCode {
-				v.bad(`"`, "pattern compiles to %d instructions: want at most %d, shorten its repetitions", len(prog.Inst), maxCode)
-			}
-		}
-	}
+	code, err := Instructions(text)
 	if err != nil {
 		v.bad(`"`, "%v", err)
+		return
 	}
+	v.code += code
+	if code > maxCode {
+		v.bad(`"`, "pattern compiles to %d instructions: want at most %d, shorten its repetitions", code, maxCode)
+	}
+}
+
+// Instructions is the size of a pattern's program, with the flags that the engine
+// puts before it.
+func Instructions(pattern string) (int, error) {
+	tree, err := syntax.Parse("(?sm)"+pattern, syntax.Perl)
+	if err != nil {
+		return 0, err
+	}
+	prog, err := syntax.Compile(tree.Simplify())
+	if err != nil {
+		return 0, err
+	}
+	return len(prog.Inst), nil
 }
 
 // namesBytes reports whether a pattern has an escape such as \xe9.
@@ -359,7 +370,7 @@ var otherActions = map[string]string{
 func (v *vetting) action(a Action) {
 	switch {
 	case !actions[a.Name]:
-		v.bad(a.Name, "%s", orElse(otherActions[a.Name], "action is not allowed"))
+		v.bad(a.Name, "%s", cmp.Or(otherActions[a.Name], "action is not allowed"))
 	case a.Name == "setvar":
 		v.assignment(a.Value)
 	case a.Name == "skipafter" && !isName(a.Value):

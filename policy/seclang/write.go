@@ -1,6 +1,7 @@
 package seclang
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 )
@@ -44,12 +45,12 @@ func (r *Rule) write(b *strings.Builder, chained bool, rename map[string]string)
 			}
 			r.Variables[i].write(b)
 		}
-		name := orElse(operatorNames[strings.ToLower(r.Operator.Name)], strings.ToLower(r.Operator.Name))
+		name := cmp.Or(operatorNames[strings.ToLower(r.Operator.Name)], strings.ToLower(r.Operator.Name))
 		b.WriteString(` "`)
 		if r.Operator.Negated {
 			b.WriteByte('!')
 		}
-		b.WriteString("@" + orElse(rename[name], name) + " " + strings.ReplaceAll(r.Operator.Argument, `"`, `\"`) + `" `)
+		b.WriteString("@" + cmp.Or(rename[name], name) + " " + strings.ReplaceAll(r.Operator.Argument, `"`, `\"`) + `" `)
 	}
 	b.WriteString(`"` + strings.Join(r.actions(chained), ",") + "\"\n")
 }

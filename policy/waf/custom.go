@@ -3,7 +3,6 @@ package waf
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/corazawaf/coraza/v3"
@@ -34,9 +33,15 @@ var lazyOperators = map[string]string{"rx": "merlonRx", "pm": "merlonPm", "detec
 // compileOwn builds screen and Coraza for the user's rules. What seclang.Vet
 // takes compiles; the errors below would be ours.
 func (e *Engine) compileOwn() error {
-	own, program, err := analyse(e.opts.Custom)
+	program, err := analyse(e.opts.Custom)
 	if err != nil {
 		return err
+	}
+	own := map[int]*seclang.Rule{}
+	for i := range e.opts.Custom {
+		if r := &e.opts.Custom[i]; r.Marker == "" {
+			own[r.ID] = r
+		}
 	}
 	info := map[int]ruleInfo{}
 	cfg := coraza.NewWAFConfig().WithDirectives(ownSetup + seclang.Write(e.opts.Custom, lazyOperators))
@@ -53,19 +58,13 @@ func (e *Engine) compileOwn() error {
 }
 
 // analyse compiles the screen of the user's rules.
-func analyse(custom []seclang.Rule) (map[int]*seclang.Rule, *screen.Program, error) {
-	own := map[int]*seclang.Rule{}
-	for i := range custom {
-		if r := &custom[i]; r.Marker == "" {
-			own[r.ID] = r
-		}
-	}
+func analyse(custom []seclang.Rule) (*screen.Program, error) {
 	// The level is of no matter: rules of a user have none.
-	program, err := screen.Compile(slices.Clone(custom), screen.Options{Paranoia: 1})
+	program, err := screen.Compile(custom, screen.Options{Paranoia: 1})
 	if err != nil {
-		return nil, nil, fmt.Errorf("bug: the policy's rules cannot be analysed: %w", err)
+		return nil, fmt.Errorf("bug: the policy's rules cannot be analysed: %w", err)
 	}
-	return own, program, nil
+	return program, nil
 }
 
 // ownFindings turns the matches of the user's rules into findings. A rule that
@@ -116,7 +115,7 @@ func Reports(r *seclang.Rule) bool { return Denies(r) || !r.Has("nolog") }
 // Unscreened returns the rules of a user that the screen cannot judge, with the
 // reason: while there is one, every event goes to Coraza.
 func Unscreened(custom []seclang.Rule) ([]string, error) {
-	_, program, err := analyse(custom)
+	program, err := analyse(custom)
 	if err != nil {
 		return nil, err
 	}

@@ -124,7 +124,7 @@ func (e *Engine) Inspect(ctx context.Context, ev *event.Event) (verdict.Inspecti
 	if e.custom != nil {
 		err = e.custom.inspect(ctx, ev, &res)
 	}
-	if e.opts.Rules.Set == rules.CRSOnly && !e.mine {
+	if e.opts.Rules.Set == rules.CRSOnly {
 		err = errors.Join(err, e.inspectStock(ctx, ev, &res))
 	} else {
 		err = errors.Join(err, e.inspect(ctx, ev, &res))
@@ -190,11 +190,11 @@ func (e *Engine) scan(c *chunk) (suspect, error) {
 		if err := e.Warm(); err != nil {
 			return suspect{}, err
 		}
+		if e.opts.NoScreen {
+			return suspect{chunk: c, narrow: e.program.Narrow(nil, &c.in, screen.Result{Always: true})}, nil
+		}
 	}
-	if e.mine && e.opts.NoScreen {
-		return suspect{chunk: c, narrow: e.program.Narrow(nil, &c.in, screen.Result{Always: true})}, nil
-	}
-	if e.program == nil || e.opts.NoScreen {
+	if e.program == nil {
 		return suspect{chunk: c}, nil
 	}
 	s := e.scratch.Get().(*screen.Scratch)
@@ -223,11 +223,14 @@ func (e *Engine) evaluate(ctx context.Context, ev *event.Event, s suspect) (foun
 		narrow = append(narrow, headless[:]...)
 	}
 	m, err := e.run(&s.in, narrow)
-	if e.mine && err == nil {
+	if err != nil {
+		return found, err
+	}
+	if e.mine {
 		return e.ownFindings(ctx, ev, s.chunk, m), nil
 	}
-	if err != nil || m.score == 0 && !slices.ContainsFunc(m.rules, func(r types.MatchedRule) bool { return reports(r.Rule()) }) {
-		return found, err
+	if m.score == 0 && !slices.ContainsFunc(m.rules, func(r types.MatchedRule) bool { return reports(r.Rule()) }) {
+		return found, nil
 	}
 	return chunkFindings{findings: e.findings(ctx, ev, s.chunk, m), score: m.score}, nil
 }

@@ -154,11 +154,15 @@ func (c *chunk) reduce(keep []int32) {
 }
 
 func (c *chunk) add(l *event.Leaf, i int32) {
+	c.in.Args = append(c.in.Args, argument(l))
+	c.args = append(c.args, i)
+	c.size += len(l.Value) + len(l.Name)
+}
+
+func argument(l *event.Leaf) screen.Arg {
 	origin := screen.Post
 	if l.Place == verdict.PlaceQuery {
 		origin = screen.Query
 	}
-	c.in.Args = append(c.in.Args, screen.Arg{Name: l.Name, Value: l.Value, Origin: origin})
-	c.args = append(c.args, i)
-	c.size += len(l.Value) + len(l.Name)
+	return screen.Arg{Name: l.Name, Value: l.Value, Origin: origin}
 }

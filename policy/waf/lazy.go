@@ -33,10 +33,11 @@ var register = sync.OnceFunc(func() {
 const automata = 4 << 20
 
 // lazyRx is a regular expression that is compiled once, on the first value. Where
-// it meets many values or long ones, an automaton says first whether there is a match
-// at all, at a tenth of the cost of finding its groups. Making one costs as much
-// as some short values, and the first event that needs it should not wait for it. The embedded rule set's patterns are compiled by a
-// test, so the errors below cannot occur in a release.
+// it meets many values or long ones, an automaton says first whether there is a
+// match at all, at a tenth of the cost of finding its groups. Making one costs as
+// much as some short values, and the first event that needs it should not wait
+// for it. The embedded rule set's patterns are compiled by a test, so the errors
+// below cannot occur in a release.
 type lazyRx struct {
 	met     atomic.Int32 // values, up to fewValues
 	machine func() *automaton.Machine

@@ -3,6 +3,9 @@ package waf_test
 import (
 	"fmt"
 	"testing"
+
+	"github.com/merlon-security/merlon/internal/event"
+	"github.com/merlon-security/merlon/policy/waf"
 )
 
 // Values without a name share none in Coraza's cache either: with one, an attack
@@ -12,15 +15,7 @@ func TestNamelessValuesAreToldApart(t *testing.T) {
 	ev := decode(t, []any{"plain; text", "; cat /etc/passwd", xss, object{"a": "; cat /etc/passwd"}, object{"": sqli, "b": xss}})
 	first := ""
 	for range 60 {
-		res, err := e.Inspect(t.Context(), ev)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ids := map[int]int{}
-		for _, f := range res.Findings {
-			ids[f.RuleID]++
-		}
-		if all := fmt.Sprint(res.Scores, ids); first == "" {
+		if all := found(t, e, ev); first == "" {
 			first = all
 		} else if all != first {
 			t.Fatalf("Inspect finds %s, and then %s", first, all)
@@ -39,18 +34,24 @@ func TestNamesThatCorazaMakesAreToldApart(t *testing.T) {
 		ev := decode(t, request(members))
 		all := map[string]int{}
 		for range 100 {
-			res, err := e.Inspect(t.Context(), ev)
-			if err != nil {
-				t.Fatal(err)
-			}
-			ids := map[int]int{}
-			for _, f := range res.Findings {
-				ids[f.RuleID]++
-			}
-			all[fmt.Sprint(res.Scores, ids)]++
+			all[found(t, e, ev)]++
 		}
 		if len(all) != 1 {
 			t.Errorf("%v: Inspect finds now this, now that: %v", members, all)
 		}
 	}
+}
+
+// found tells the scores and how often each rule finds something.
+func found(t *testing.T, e *waf.Engine, ev *event.Event) string {
+	t.Helper()
+	res, err := e.Inspect(t.Context(), ev)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := map[int]int{}
+	for _, f := range res.Findings {
+		ids[f.RuleID]++
+	}
+	return fmt.Sprint(res.Scores, ids)
 }

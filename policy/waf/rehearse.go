@@ -14,8 +14,9 @@ const rehearsal = `{"name":"1' UNION SELECT name FROM users -- "}`
 
 // Rehearse puts a small attack through what most events never reach, so that
 // the first that does finds memory mapped, and a transaction and the commonest
-// patterns made: 1 ms while the environment initialises, and half of what that event would
-// take when the processor is rationed. It is an error if nothing is found.
+// patterns made: 1 ms while the environment initialises, and half of what that
+// event would take when the processor is rationed. It is an error if nothing is
+// found.
 func (e *Engine) Rehearse(ctx context.Context) error {
 	if e.opts.Rules.Set != rules.Default {
 		return nil // stock rules see HTTP requests only

@@ -151,11 +151,7 @@ func (s *search) possible(l *event.Leaf) []int {
 
 // alone is the input that holds nothing but one leaf.
 func alone(l *event.Leaf) screen.Input {
-	origin := screen.Post
-	if l.Place == verdict.PlaceQuery {
-		origin = screen.Query
-	}
-	return plainHead(screen.Input{Args: []screen.Arg{{Name: l.Name, Value: l.Value, Origin: origin}}})
+	return plainHead(screen.Input{Args: []screen.Arg{argument(l)}})
 }
 
 // try puts one leaf alone to one rule; ok is false if that cannot be had.

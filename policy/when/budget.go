@@ -1,6 +1,9 @@
 package when
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // Budget bounds what the expressions of one event may cost together. A step is
 // a node evaluated, or some bytes looked at.
@@ -51,7 +54,7 @@ func (b *Budget) spend(n int) bool {
 // look is the part of spend that is rarely needed.
 func (b *Budget) look() bool {
 	if b.left < 0 || !b.until.IsZero() && !b.now().Before(b.until) {
-		b.left, b.next = -1, maxInt // every further step comes here
+		b.left, b.next = -1, math.MaxInt // every further step comes here
 		return false
 	}
 	if b.next = 0; !b.until.IsZero() {
@@ -61,10 +64,8 @@ func (b *Budget) look() bool {
 	return true
 }
 
-const maxInt = int(^uint(0) >> 1)
-
-// Over reports whether the budget is used up.
-func (b *Budget) Over() bool { return b.left < 0 }
+// over reports whether the budget is used up.
+func (b *Budget) over() bool { return b.left < 0 }
 
 // The bytes that count as one step, by what is done with them.
 const (

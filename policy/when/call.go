@@ -54,14 +54,8 @@ func (c *compiler) function(n *node) (term, error) {
 		}
 		return c.once(func(s *Subject) []*event.Leaf { return s.at(steps) }), nil
 	case "number":
-		if err := c.arity(n, 1); err != nil {
-			return term{}, err
-		}
-		s, err := c.compile(n.kids[0], false)
-		if err == nil && s.kind != kindString {
-			err = &Error{n.kids[0].at, fmt.Sprintf("number: %s: want a string", s.kind)}
-		}
-		return term{kind: kindDouble, number: func(r *run) float64 { return decimal(s.string(r)) }}, err
+		s, err := c.argument(n)
+		return term{kind: kindDouble, number: func(r *run) float64 { return decimal(s(r)) }}, err
 	case "size":
 		if err := c.arity(n, 1); err != nil {
 			return term{}, err
@@ -80,6 +74,18 @@ func (c *compiler) arity(n *node, want int) error {
 		return &Error{n.at, fmt.Sprintf("%s: %d arguments: want %d", n.text, len(n.kids), want)}
 	}
 	return nil
+}
+
+// argument compiles the one argument of a call, which has to be a string.
+func (c *compiler) argument(n *node) (func(*run) string, error) {
+	if err := c.arity(n, 1); err != nil {
+		return nil, err
+	}
+	a, err := c.compile(n.kids[0], false)
+	if err == nil && a.kind != kindString {
+		err = &Error{n.kids[0].at, fmt.Sprintf("%s: %s: want a string", n.text, a.kind)}
+	}
+	return a.string, err
 }
 
 // constant reads the one argument of a call, which has to be a string as it
@@ -319,15 +325,9 @@ func (c *compiler) stringMethod(n *node, s func(*run) string) (term, error) {
 
 // search compiles the tests for a part of a string.
 func (c *compiler) search(n *node, s func(*run) string) (term, error) {
-	if err := c.arity(n, 1); err != nil {
-		return term{}, err
-	}
-	arg, err := c.compile(n.kids[0], false)
+	arg, err := c.argument(n)
 	if err != nil {
 		return term{}, err
-	}
-	if arg.kind != kindString {
-		return term{}, &Error{n.kids[0].at, fmt.Sprintf("%s: %s: want a string", n.text, arg.kind)}
 	}
 	test, bytes := strings.Contains, func(a, b string) int { return len(a) + len(b) }
 	switch n.text {
@@ -338,7 +338,7 @@ func (c *compiler) search(n *node, s func(*run) string) (term, error) {
 	}
 	c.reads(searchStep / 2) // both may be parts of the event
 	return term{kind: kindBool, bool: func(r *run) bool {
-		v, part := s(r), arg.string(r)
+		v, part := s(r), arg(r)
 		return r.budget.spend(charge(bytes(v, part), searchStep)) && test(v, part)
 	}}, nil
 }

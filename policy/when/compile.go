@@ -145,30 +145,25 @@ func (c *compiler) choice(n *node, direct bool) (term, error) {
 	t := term{kind: a.kind}
 	switch a.kind {
 	case kindBool:
-		t.bool = func(r *run) bool {
-			if cond(r) {
-				return a.bool(r)
-			}
-			return b.bool(r)
-		}
+		t.bool = either(cond, a.bool, b.bool)
 	case kindInt, kindDouble:
-		t.number = func(r *run) float64 {
-			if cond(r) {
-				return a.number(r)
-			}
-			return b.number(r)
-		}
+		t.number = either(cond, a.number, b.number)
 	case kindString:
-		t.string = func(r *run) string {
-			if cond(r) {
-				return a.string(r)
-			}
-			return b.string(r)
-		}
+		t.string = either(cond, a.string, b.string)
 	default:
 		return term{}, &Error{n.at, fmt.Sprintf("%s: want conditions, numbers or strings to choose from", a.kind)}
 	}
 	return t, nil
+}
+
+// either evaluates one of two, and not the other.
+func either[T any](cond func(*run) bool, yes, no func(*run) T) func(*run) T {
+	return func(r *run) T {
+		if cond(r) {
+			return yes(r)
+		}
+		return no(r)
+	}
 }
 
 func (c *compiler) name(n *node) (term, error) {

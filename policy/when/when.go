@@ -82,7 +82,7 @@ func (p *Program) Run(s *Subject, b *Budget) Outcome {
 		return Outcome{Over: true}
 	}
 	match := p.root(&r)
-	if b.Over() {
+	if b.over() {
 		return Outcome{Over: true}
 	}
 	if !match || s.beside && r.witness == nil {

@@ -35,8 +35,6 @@ type probe struct {
 // loose folds letters, and more than letters: what is found is verified.
 const loose = 0x20202020
 
-func spread(w uint32) uint32 { return w * 0x9E3779B1 }
-
 // Finder returns a finder of the literals with a mark that is wanted.
 func (s *Set) Finder(wanted func(mark int) bool) *Finder {
 	f := &Finder{set: s}

@@ -40,11 +40,13 @@ const (
 	gramWords   = 1 << gramBits / 64
 )
 
+func spread(w uint32) uint32 { return w * 0x9E3779B1 }
+
 // gram spreads a window of four bytes over the bits of grams.
-func gram(w uint32) uint32 { return w * 0x9E3779B1 >> (32 - gramBits) }
+func gram(w uint32) uint32 { return spread(w) >> (32 - gramBits) }
 
 // triple spreads a window of three bytes over the bits of three.
-func triple(w uint32) uint32 { return (w & 0xffffff) * 0x9E3779B1 >> 16 }
+func triple(w uint32) uint32 { return spread(w&0xffffff) >> 16 }
 
 // derive fills the bitmaps that are not written to files.
 func (s *Set) derive() {
@@ -79,7 +81,7 @@ var fold = func() (t [256]byte) {
 
 // hash spreads a window; its size takes part, so that windows of different sizes differ.
 func hash(w uint32, size int) uint32 {
-	return (w*0x9E3779B1 + uint32(size)*0x85EBCA6B) * 0xC2B2AE35
+	return (spread(w) + uint32(size)*0x85EBCA6B) * 0xC2B2AE35
 }
 
 // Len returns the number of literals.

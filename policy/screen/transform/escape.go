@@ -106,7 +106,7 @@ func appendCSS(dst []byte, s string) (_ []byte, changed bool) {
 			}
 			dst = utf8.AppendRune(dst, rune(code))
 			i += n
-			if i < len(s) && (s[i] == ' ' || '\t' <= s[i] && s[i] <= '\r') {
+			if i < len(s) && isASCIISpace(s[i]) {
 				i++
 			}
 		case s[i] == '\n':

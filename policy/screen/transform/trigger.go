@@ -46,10 +46,12 @@ func (m *Bytes) Join(o *Bytes) {
 	}
 }
 
-// lower puts the lower case of A-Z in their place.
-func (m *Bytes) lower() {
+// Lower returns the set with the lower case of A-Z in their place.
+func (m *Bytes) Lower() Bytes {
 	const upper = 0x7fffffe
-	m[1] = m[1]&^upper | m[1]&upper<<32
+	lower := *m
+	lower[1] = m[1]&^upper | m[1]&upper<<32
+	return lower
 }
 
 // drop takes the bytes of s out of the set.
@@ -120,7 +122,7 @@ func (k Kind) Reach(in *Bytes) (out Bytes, known bool) {
 	case Base64Decode, Base64DecodeExt, CSSDecode, EscapeSeqDecode, HexDecode, HTMLEntityDecode, JSDecode:
 		return out, false
 	case CmdLine:
-		out.lower()
+		out = in.Lower()
 		out.drop("\"'\\^,;\t\r\n")
 		out.Add(" ")
 	case CompressWhitespace:
@@ -129,7 +131,7 @@ func (k Kind) Reach(in *Bytes) (out Bytes, known bool) {
 	case Length:
 		return Bytes{0x3ff << '0'}, true
 	case Lowercase:
-		out.lower()
+		out = in.Lower()
 		if beyondASCII {
 			out.Add("ik") // of U+0130 and U+212A
 			out[2], out[3] = ^uint64(0), ^uint64(0)
