@@ -175,5 +175,5 @@ func Refuse(ev *event.Event, id string, s Settings) Reply {
 	case event.Durable:
 		return failExecution(id)
 	}
-	return refuseError(id)
+	return Fail(id)
 }

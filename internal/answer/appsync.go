@@ -1,9 +1,6 @@
 package answer
 
-import (
-	"encoding/json"
-	"slices"
-)
+import "encoding/json"
 
 // resolved is the result of one resolver of a batch: nothing, and an error that
 // stands beside the data of the others in the GraphQL response (AWS AppSync,
@@ -15,16 +12,10 @@ type resolved struct {
 }
 
 func (r *removal) failedResolver(int) []byte {
-	return marshal(resolved{ErrorMessage: "request refused, verdict " + r.id, ErrorType: "Merlon.Blocked"})
+	return marshal(resolved{ErrorMessage: refused(r.id), ErrorType: blockedType})
 }
 
-func (r *removal) failResolvers() Reply {
-	results := make([]json.RawMessage, 0, len(r.bad))
-	for _, i := range r.bad {
-		results = append(results, r.failedResolver(i))
-	}
-	return reply(results)
-}
+func (r *removal) failResolvers() Reply { return reply(r.entries(r.failedResolver)) }
 
 // completeResolvers puts an error where each removed resolver stood: AppSync
 // goes by position, and wants as many results as it sent contexts. A reply of
@@ -58,27 +49,15 @@ type published struct {
 }
 
 func (r *removal) failedEvent(i int) []byte {
-	return marshal(published{r.records[i].ID, "request refused, verdict " + r.id})
+	return marshal(published{r.records[i].ID, refused(r.id)})
 }
 
 func (r *removal) failEvents() Reply {
-	results := make([]json.RawMessage, 0, len(r.bad))
-	for _, i := range r.bad {
-		results = append(results, r.failedEvent(i))
-	}
 	return reply(struct {
 		Events []json.RawMessage `json:"events"`
-	}{results})
+	}{r.entries(r.failedEvent)})
 }
 
 func (r *removal) completeEvents(reply []byte) []byte {
-	list, given, ok := listOf(reply, "events")
-	if !ok {
-		return nil
-	}
-	ids := idsOf(reply, given, "id")
-	if slices.ContainsFunc(r.bad, func(i int) bool { return slices.Contains(ids, r.records[i].ID) }) {
-		return nil
-	}
-	return insert(reply, list, given, r.places(ids), r.failedEvent)
+	return r.completeList(reply, "events", "id", r.failedEvent)
 }

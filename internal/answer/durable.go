@@ -12,7 +12,7 @@ func failExecution(id string) Reply {
 	return reply(struct {
 		Status string
 		Error  failed
-	}{"FAILED", failed{"Merlon.Blocked", "request refused, verdict " + id}})
+	}{"FAILED", failed{blockedType, refused(id)}})
 }
 
 // replay reports whether a durable execution has steps behind it. Its input was

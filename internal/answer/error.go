@@ -5,13 +5,14 @@ package answer
 // Runtime.Unknown (runtime interface emulator, fatalerror.go).
 const errorType = "Function.MerlonBlocked"
 
-// refuseError fails the invocation with an error that callers can catch by its
-// type.
-func refuseError(id string) Reply { return failure("Merlon.Blocked", "request refused, verdict "+id) }
+// Fail fails the invocation with an error that callers can catch by its type.
+// Sources of batches and of asynchronous events deliver the event again.
+func Fail(id string) Reply { return failure(blockedType, refused(id)) }
 
-// Fail fails an invocation whose event could not be taken apart. Sources of
-// batches and of asynchronous events deliver it again.
-func Fail(id string) Reply { return refuseError(id) }
+// blockedType is the type of an error in the place of a result.
+const blockedType = "Merlon.Blocked"
+
+func refused(id string) string { return "request refused, verdict " + id }
 
 func failure(kind, message string) Reply {
 	return Reply{

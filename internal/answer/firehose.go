@@ -1,9 +1,6 @@
 package answer
 
-import (
-	"encoding/json"
-	"slices"
-)
+import "encoding/json"
 
 // processingFailed is what Firehose hears of a removed record: it writes the
 // record's original to its error output, so that nothing is lost (Amazon Data
@@ -51,20 +48,8 @@ func (r *removal) within(build func(data bool) []byte) []byte {
 	return build(false)
 }
 
-// completeFirehose puts the removed records into the function's answer, each
-// where it stood in the event. An answer that lacks a record, has one too many
-// or another order is not completed in the middle but at its end: Firehose goes
-// by the ids. One that is no answer stays what it is, a failure.
 func (r *removal) completeFirehose(reply []byte) []byte {
-	list, given, ok := listOf(reply, "records")
-	if !ok {
-		return nil
-	}
-	ids := idsOf(reply, given, "recordId")
-	if slices.ContainsFunc(r.bad, func(i int) bool { return slices.Contains(ids, r.records[i].ID) }) {
-		return nil // the function answered for a record it did not see
-	}
 	return r.within(func(data bool) []byte {
-		return insert(reply, list, given, r.places(ids), func(i int) []byte { return r.failed(i, data) })
+		return r.completeList(reply, "records", "recordId", func(i int) []byte { return r.failed(i, data) })
 	})
 }

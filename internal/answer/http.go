@@ -26,8 +26,7 @@ func refuseHTTP(ev *event.Event, id string, s Settings) Reply {
 		headers = append(headers, event.Header{Name: "content-type", Value: "application/json"})
 	}
 	headers = append(headers, s.Headers...)
-	balancer := ev.Source == event.ALB || ev.Source == event.Lattice
-	if s.Stream && !balancer {
+	if s.Stream && LearnsStream(ev) {
 		return stream(s.Status, headers, body)
 	}
 	out := map[string]any{"statusCode": s.Status, "body": body, "isBase64Encoded": false}
@@ -36,7 +35,7 @@ func refuseHTTP(ev *event.Event, id string, s Settings) Reply {
 	} else {
 		out["headers"] = single(headers)
 	}
-	if balancer {
+	if balancer(ev.Source) {
 		out["statusDescription"] = fmt.Sprintf("%d %s", s.Status, statusText(s.Status))
 	}
 	r := reply(out)
@@ -83,12 +82,12 @@ func stream(status int, headers []event.Header, body string) Reply {
 // LearnsStream reports whether an event comes from a front end that can expect
 // its answers as a stream.
 func LearnsStream(ev *event.Event) bool {
-	switch ev.Source {
-	case event.FunctionURL, event.RESTAPI, event.HTTPAPI:
-		return true
-	}
-	return false
+	return ev.Source.IsHTTP() && !balancer(ev.Source)
 }
+
+// balancer reports whether a front end takes whole answers only, with the text
+// of their status.
+func balancer(s event.Source) bool { return s == event.ALB || s == event.Lattice }
 
 // Streams reports whether a function answers its HTTP front with a stream, by
 // the header of its reply. aws-lambda-go sets the type and not the mode.

@@ -1,6 +1,35 @@
 package answer
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"slices"
+)
+
+// entries are those of all removed records.
+func (r *removal) entries(entry func(i int) []byte) []json.RawMessage {
+	out := make([]json.RawMessage, 0, len(r.bad))
+	for _, i := range r.bad {
+		out = append(out, entry(i))
+	}
+	return out
+}
+
+// completeList puts the entries of removed records into the list under key of
+// the function's answer, each where the record stood in the event. An answer that
+// lacks a record, has one too many or another order is not completed in the
+// middle but at its end: who reads it goes by the ids. One that is no answer
+// stays what it is, a failure.
+func (r *removal) completeList(reply []byte, key, idKey string, entry func(i int) []byte) []byte {
+	list, given, ok := listOf(reply, key)
+	if !ok {
+		return nil
+	}
+	ids := idsOf(reply, given, idKey)
+	if slices.ContainsFunc(r.bad, func(i int) bool { return slices.Contains(ids, r.records[i].ID) }) {
+		return nil // the function answered for a record it did not see
+	}
+	return insert(reply, list, given, r.places(ids), entry)
+}
 
 // listOf finds the array under a key of the object that a reply is.
 func listOf(reply []byte, key string) (list span, given []span, ok bool) {

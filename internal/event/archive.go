@@ -2,7 +2,6 @@ package event
 
 import (
 	"archive/zip"
-	"io"
 	"strings"
 )
 
@@ -59,17 +58,11 @@ func (d *decoder) file(f *zip.File, at leafAt) {
 		return
 	}
 	defer r.Close()
-	left := d.left()
-	var b strings.Builder
-	n, err := io.Copy(&b, io.LimitReader(r, int64(left)+1))
-	switch {
-	case n > int64(left):
-		d.limit("decoded")
-	case err != nil:
+	text, err := d.readAll(r)
+	if err != nil {
 		d.limit("archive")
 	}
-	d.decoded += int(n)
 	content := at
 	content.sub = join(at.sub, f.Name)
-	d.bytes(b.String()[:min(b.Len(), left)], content)
+	d.bytes(text, content)
 }

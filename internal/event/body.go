@@ -123,7 +123,7 @@ func (d *decoder) content(val string, m media, at leafAt) {
 		r := d.parse(val, at.doc, at.node, at.sub, at.name)
 		if r.ok {
 			if at.sub != "" { // the name of a part
-				d.add(Leaf{Name: at.name, Place: at.place, Record: at.record, NameOnly: true, doc: at.doc, node: at.node, sub: at.sub})
+				d.addName(at)
 			}
 			d.walk(r.doc, 0, at.place, at.record)
 			if m.form && strings.ContainsAny(val, "&%") {

@@ -34,9 +34,7 @@ func (d *decoder) carried(doc int32) {
 	r := &request{doc: doc}
 	for _, c := range contexts {
 		dc := &d.ev.docs[doc]
-		for _, key := range path {
-			c = dc.child(c, key)
-		}
+		c = dc.down(c, path...)
 		if c < 0 || dc.nodes[c].kind != kindObject || !dc.regular(c) {
 			continue // inspected as whatever else it is
 		}

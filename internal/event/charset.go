@@ -3,7 +3,6 @@ package event
 import (
 	"encoding/base64"
 	"strings"
-	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -78,11 +77,7 @@ func utf7Run(s string) (string, bool) {
 	if err != nil || len(raw) < 2 {
 		return "", false
 	}
-	units := make([]uint16, len(raw)/2)
-	for i := range units {
-		units[i] = uint16(raw[2*i])<<8 | uint16(raw[2*i+1])
-	}
-	return string(utf16.Decode(units)), true
+	return decodeUTF16(string(raw), true), true
 }
 
 // declaresUTF7 reports whether an XML declaration names UTF-7.

@@ -95,8 +95,15 @@ func (d *decoder) inflateOne(val, coding string) (out string, ok bool) {
 	if err != nil {
 		return "", false
 	}
+	out, err = d.readAll(r)
+	return out, err == nil
+}
+
+// readAll reads what a decoder produces, within the limit. What comes before a
+// flaw is returned with it.
+func (d *decoder) readAll(r io.Reader) (out string, err error) {
 	var b strings.Builder // its text is not copied once more
-	left := max(0, d.lim.Decoded-d.decoded)
+	left := d.left()
 	n, err := io.Copy(&b, io.LimitReader(r, int64(left)+1))
 	out = b.String()
 	if n > int64(left) {
@@ -104,7 +111,7 @@ func (d *decoder) inflateOne(val, coding string) (out string, ok bool) {
 		out, err = out[:left], nil
 	}
 	d.decoded += len(out)
-	return out, err == nil
+	return out, err
 }
 
 // fromWide transcodes text that is plainly UTF-16 or UTF-32: with a byte order
@@ -125,12 +132,14 @@ func fromWide(s string) string {
 	return s
 }
 
-func fromUTF16(s string, big bool) string {
+func fromUTF16(s string, big bool) string { return strings.TrimPrefix(decodeUTF16(s, big), "\ufeff") }
+
+func decodeUTF16(s string, big bool) string {
 	u := make([]uint16, len(s)/2)
 	for i := range u {
 		u[i] = uint16(unit(s[2*i:2*i+2], big))
 	}
-	return strings.TrimPrefix(string(utf16.Decode(u)), "\ufeff")
+	return string(utf16.Decode(u))
 }
 
 // wide transcodes text that fromWide takes for UTF-16 or UTF-32. Two bytes at the

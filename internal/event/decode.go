@@ -281,7 +281,7 @@ func (d *decoder) nested(val string, at leafAt) bool {
 	if len(p.nodes) > 16 {
 		d.ev.Leaves = slices.Grow(d.ev.Leaves, len(p.nodes))
 	}
-	d.add(Leaf{Name: at.name, Place: at.place, Record: at.record, NameOnly: true, doc: at.doc, node: at.node, sub: at.sub})
+	d.addName(at)
 	d.walk(doc, 0, at.place, at.record)
 	return true
 }
@@ -345,6 +345,11 @@ func (d *decoder) room() bool {
 
 func (d *decoder) addText(val string, at leafAt) {
 	d.add(Leaf{Name: at.name, Value: val, Place: at.place, Record: at.record, doc: at.doc, node: at.node, sub: at.sub})
+}
+
+// addName adds the name of a text that is a document of its own.
+func (d *decoder) addName(at leafAt) {
+	d.add(Leaf{Name: at.name, Place: at.place, Record: at.record, NameOnly: true, doc: at.doc, node: at.node, sub: at.sub})
 }
 
 // context decodes the Runtime API headers that end up in the handler's context

@@ -157,11 +157,7 @@ func lossy(raw, decoded string) bool {
 	if strings.IndexByte(raw, '%') < 0 {
 		return false
 	}
-	beyond := false
-	for i := 0; i < len(raw) && !beyond; i++ {
-		beyond = raw[i] >= utf8.RuneSelf
-	}
-	return beyond && (!utf8.ValidString(decoded) || strings.Count(decoded, "%") > strings.Count(raw, "%25"))
+	return beyondASCII(raw) && (!utf8.ValidString(decoded) || strings.Count(decoded, "%") > strings.Count(raw, "%25"))
 }
 
 // lowBytes is that reading: of each character it keeps the lowest eight bits, so
@@ -173,7 +169,6 @@ func lowBytes(raw string) string {
 		case raw[i] == '%' && i+2 < len(raw) && unhex(raw[i+1]) >= 0 && unhex(raw[i+2]) >= 0:
 			b.WriteByte(byte(unhex(raw[i+1])<<4 | unhex(raw[i+2])))
 			i += 3
-			continue
 		case raw[i] == '+':
 			b.WriteByte(' ')
 			i++

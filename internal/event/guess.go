@@ -128,7 +128,7 @@ func base64Shape(s string) (body string, url, ok bool) {
 	}
 	body = s[:end]
 	if lines {
-		body = strings.NewReplacer("\n", "", "\r", "").Replace(body)
+		body = lineEnds.Replace(body)
 	}
 	if len(body)%4 == 1 {
 		body = body[:len(body)-1]

@@ -361,11 +361,17 @@ func (d *decoder) embeddedJSON(value string, l *Leaf) {
 	if len(value) < minView || !looksJSON(value) {
 		return
 	}
+	d.nested(value, inside(l))
+}
+
+// inside is where the leaves of what a parameter, cookie or header holds are
+// going to stand.
+func inside(l *Leaf) leafAt {
 	at := leafAt{doc: l.doc, node: l.node, sub: l.sub, name: l.Name, place: l.Place, record: -1}
 	if l.Place != verdict.PlaceQuery {
 		at.place = verdict.PlaceArgument // fed as an argument: it stands in no header
 	}
-	d.nested(value, at)
+	return at
 }
 
 // parameterViews adds what a query parameter or a cookie holds: JSON,
@@ -375,10 +381,7 @@ func (d *decoder) parameterViews(value string, l *Leaf) {
 		return
 	}
 	d.embeddedJSON(value, l)
-	at := leafAt{doc: l.doc, node: l.node, sub: l.sub, name: l.Name, place: l.Place, record: -1}
-	if l.Place != verdict.PlaceQuery {
-		at.place = verdict.PlaceArgument
-	}
+	at := inside(l)
 	if l.Name == "query" && d.graphql(value, at) {
 		return // the text stands in the target
 	}
@@ -466,7 +469,7 @@ func (d *decoder) credential(value string, l *Leaf) {
 		value = rest
 	}
 	if len(value) >= minBase64 {
-		d.views(value, leafAt{doc: l.doc, node: l.node, name: l.Name, place: verdict.PlaceArgument, record: -1})
+		d.views(value, inside(l))
 	}
 }
 

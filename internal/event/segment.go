@@ -46,8 +46,7 @@ func (d *decoder) segment(text string, add func(text string)) {
 // steps upwards and empty names.
 func plainPath(s string) bool {
 	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("/-_.~", c) >= 0) {
+		if c := s[i]; !alnum(c) && strings.IndexByte("/-_.~", c) < 0 {
 			return false
 		}
 	}

@@ -27,17 +27,18 @@ func (d *decoder) sender(dc *document) {
 		}
 	}
 	if c.IPClaimed == "" {
-		first, _, _ := strings.Cut(dc.at(forwardedOf(dc, rec), "x-forwarded-for"), ",")
+		first, _, _ := strings.Cut(dc.at(dc.shared(rec, "request", "headers"), "x-forwarded-for"), ",")
 		c.IPClaimed = address(first)
 	}
 }
 
-// forwardedOf returns the headers that AppSync hands on.
-func forwardedOf(dc *document, rec int32) int32 {
-	if n := dc.child(dc.child(rec, "request"), "headers"); n >= 0 {
+// shared returns what stands in a record or, once for all of them, in the event:
+// AppSync hands on the request and the caller's identity in either.
+func (d *document) shared(rec int32, keys ...string) int32 {
+	if n := d.down(rec, keys...); n >= 0 {
 		return n
 	}
-	return dc.child(dc.child(0, "request"), "headers")
+	return d.down(0, keys...)
 }
 
 // resource names what the event comes from where no record says it.
@@ -80,11 +81,7 @@ func (d *decoder) resource(dc *document, rec int32) string {
 func (d *decoder) clientAddress(dc *document, rec int32) string {
 	switch d.ev.Source {
 	case AppSync, AppSyncBatch, AppSyncEvents:
-		identity := dc.child(rec, "identity")
-		if identity < 0 {
-			identity = dc.child(0, "identity")
-		}
-		return dc.text(dc.first(dc.child(identity, "sourceIp")))
+		return dc.text(dc.first(dc.child(dc.shared(rec, "identity"), "sourceIp")))
 	case S3:
 		return dc.at(rec, "requestParameters", "sourceIPAddress")
 	case EventBridge: // of S3, and of CloudTrail
@@ -99,10 +96,7 @@ func (d *decoder) clientAddress(dc *document, rec int32) string {
 func (d *decoder) who(dc *document, rec int32) (kind, id string) {
 	switch d.ev.Source {
 	case AppSync, AppSyncBatch, AppSyncEvents:
-		identity := dc.child(rec, "identity")
-		if identity < 0 {
-			identity = dc.child(0, "identity")
-		}
+		identity := dc.shared(rec, "identity")
 		if user := dc.at(identity, "userArn"); user != "" {
 			return "iam", user
 		}

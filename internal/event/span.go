@@ -64,12 +64,19 @@ func (d *document) queued(n int32, r *Record) {
 	r.ID = firstOf(d.at(n, "messageID"), d.at(n, "basicProperties", "messageId"))
 }
 
-// at returns the string or number at the end of a chain of members of n; empty
-// if there is none.
-func (d *document) at(n int32, keys ...string) string {
+// down returns the node at the end of a chain of members of n, -1 if there is
+// none.
+func (d *document) down(n int32, keys ...string) int32 {
 	for _, k := range keys {
 		n = d.child(n, k)
 	}
+	return n
+}
+
+// at returns the string or number at the end of a chain of members of n; empty
+// if there is none.
+func (d *document) at(n int32, keys ...string) string {
+	n = d.down(n, keys...)
 	if n < 0 || d.nodes[n].kind != kindString && d.nodes[n].kind != kindNumber {
 		return ""
 	}
@@ -102,7 +109,7 @@ func number(s string) (n int) {
 		return 0
 	}
 	for i := 0; i < len(s); i++ {
-		if s[i] < '0' || s[i] > '9' {
+		if !digit(s[i]) {
 			return 0
 		}
 		n = n*10 + int(s[i]-'0')

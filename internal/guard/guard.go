@@ -162,18 +162,30 @@ func (g *Guard) allowance(left time.Duration) time.Duration {
 // look decodes and inspects. A panic in either is an error: the invocation goes
 // on, by the policy for faults.
 func (g *Guard) look(ctx context.Context, j *Judgement, body []byte, header http.Header) (found verdict.Inspection, err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = verdict.Panic(v, debug.Stack())
-		}
-	}()
+	defer recovered(&err)
 	lim := g.Limits
 	lim.Until, _ = ctx.Deadline() // zero where there is none
 	j.Event = event.Decode(body, header, lim)
-	own, ownErr := g.Policy.Own(j.Event, lim.Until, g.Now)
-	found = own // kept, should the engine panic
-	rest, err := g.Engine.Inspect(ctx, j.Event)
-	return own.And(rest), errors.Join(ownErr, err)
+	err = g.search(ctx, j.Event, &found)
+	return found, err
+}
+
+// search applies the policy's own rules and the engine's. Should the engine
+// panic, found is what the policy's found.
+func (g *Guard) search(ctx context.Context, ev *event.Event, found *verdict.Inspection) error {
+	until, _ := ctx.Deadline()
+	own, ownErr := g.Policy.Own(ev, until, g.Now)
+	*found = own
+	rest, err := g.Engine.Inspect(ctx, ev)
+	*found = own.And(rest)
+	return errors.Join(ownErr, err)
+}
+
+// recovered makes an error of a panic. It is deferred.
+func recovered(err *error) {
+	if v := recover(); v != nil {
+		*err = verdict.Panic(v, debug.Stack())
+	}
 }
 
 func (g *Guard) conclude(j *Judgement, body []byte, found verdict.Inspection, fault error) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -65,11 +64,7 @@ func (g *Guard) remove(ctx context.Context, j *Judgement, body []byte, header ht
 // operate makes the removal. A panic in it is an error: the records are known to
 // be bad, and the policy for faults must not deliver them.
 func (g *Guard) operate(ctx context.Context, j *Judgement, body []byte, header http.Header, found verdict.Inspection) (out answer.Removal, err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = verdict.Panic(v, debug.Stack())
-		}
-	}()
+	defer recovered(&err)
 	out, err = answer.Remove(body, j.Event, j.removed.records, j.Verdict.Records, j.ID, g.Answers)
 	if err == nil && out.Event != nil {
 		err = g.recheck(ctx, out.Event, header, j, found)
@@ -93,11 +88,11 @@ var errRest = errors.New("bug: what is left of the event is not what was inspect
 // same source, the other records and none besides, and none may weigh more than
 // it did. Surgery on an event is trusted no further than the event was.
 func (g *Guard) recheck(ctx context.Context, rest []byte, header http.Header, j *Judgement, found verdict.Inspection) error {
-	ev := event.Decode(rest, header, g.Limits)
 	left := len(j.removed.records) - len(j.Verdict.Records)
 	if left == 0 {
 		return nil // a window; its source cannot be told without a record
 	}
+	ev := event.Decode(rest, header, g.Limits)
 	if ev.Source != j.Event.Source || len(ev.Spans) != left || len(found.Scores) != len(j.removed.records) {
 		return errRest
 	}
@@ -115,13 +110,10 @@ func (g *Guard) recheck(ctx context.Context, rest []byte, header http.Header, j 
 		at++
 	}
 	before[0] += outside(found.Findings)
-	until, _ := ctx.Deadline()
-	own, ownErr := g.Policy.Own(ev, until, g.Now)
-	again, err := g.Engine.Inspect(ctx, ev)
-	if err := errors.Join(ownErr, err); err != nil {
+	var again verdict.Inspection
+	if err := g.search(ctx, ev, &again); err != nil {
 		return fmt.Errorf("inspect what is left: %w", err)
 	}
-	again = own.And(again)
 	for i := range again.Scores {
 		if i >= left || again.Scores[i] > before[i] {
 			return errRest
@@ -164,11 +156,7 @@ func (g *Guard) keep(ctx context.Context, j *Judgement, inv *proxy.Invocation) {
 // durable calls the keeper within the invocation's time. That is the one call in
 // band, and only events of which records are removed pay for it.
 func (g *Guard) durable(ctx context.Context, k Kept, deadline time.Time) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = verdict.Panic(v, debug.Stack())
-		}
-	}()
+	defer recovered(&err)
 	if !deadline.IsZero() {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, max(0, deadline.Sub(g.Now())-reserve))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -22,12 +23,7 @@ type Event struct {
 // Carriers lists the names of what makes events, sorted. What follows a "+" is
 // how the carrier is used.
 func Carriers() []string {
-	var out []string
-	for name := range carry {
-		out = append(out, name)
-	}
-	slices.Sort(out)
-	return out
+	return slices.Sorted(maps.Keys(carry))
 }
 
 // Events makes the events of a vector.
