@@ -9,7 +9,7 @@ LDFLAGS = -s -w -X github.com/merlon-security/merlon/internal/agent.Version=$(VE
 GOBUILD = CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -tags '$(TAGS)'
 RACE    = $(shell sh scripts/race.sh)
 
-.PHONY: help demo run test test-race lint layer cli score detection ftw bench fuzz fuzz-screen rules clean
+.PHONY: help demo run test test-race lint layer cli score detection ftw parity bench fuzz fuzz-screen rules clean
 .DEFAULT_GOAL := help
 
 help: ## Explain the targets
@@ -61,7 +61,7 @@ parity: ## Compare what frameworks show a handler with what is inspected (needs 
 	@cd scripts/parity && npm ci --silent --no-audit --no-fund
 	go run ./scripts/parity
 
-bench: layer ## Print the performance table and write build/bench.json (QUICK=1: five minutes)
+bench: layer ## Print the performance table and write build/bench.json (QUICK=1: two minutes)
 	@cd scripts/bench && go run -tags appsec . -out ../../build/bench.json -layer ../../build/opt -shared "$(abspath $(SHARED))" $(if $(QUICK),-quick)
 
 fuzz-screen: ## Compare screen and Coraza on a million cases

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/xml"
 	"errors"
@@ -78,8 +79,8 @@ func good(p *policy.Policy) string {
 			secrules++
 		}
 	}
-	return fmt.Sprintf("good: %s, %s, %s, %s", count(len(p.Exceptions), "exception"), count(len(p.Modes), "mode"), count(len(p.Rules), "condition"),
-		count(secrules, "rule")+" in secrules")
+	return fmt.Sprintf("good: %s, %s, %s, %s in secrules", count(len(p.Exceptions), "exception"), count(len(p.Modes), "mode"),
+		count(len(p.Rules), "condition"), count(secrules, "rule"))
 }
 
 func count(n int, what string) string {
@@ -135,7 +136,7 @@ func (c *policyTestCmd) Run(ctx context.Context, std stdio) error {
 	tested := map[int]bool{}
 	run := func(ft *policy.FileTest, rule int, name string) {
 		o := judge(ctx, g, ft, rule)
-		o.name = orElse(ft.Name, name)
+		o.name = cmp.Or(ft.Name, name)
 		all = append(all, o)
 		tested[rule] = true
 	}
@@ -160,13 +161,6 @@ func (c *policyTestCmd) Run(ctx context.Context, std stdio) error {
 		return fmt.Errorf("%s of %d failed", count(failed, "test"), len(all))
 	}
 	return nil
-}
-
-func orElse(s, other string) string {
-	if s != "" {
-		return s
-	}
-	return other
 }
 
 // judge runs one test. A rule matches if it finds something that no exception

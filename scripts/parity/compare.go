@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 	"unicode"
@@ -90,10 +89,10 @@ func (v *view) sees(s shown) bool {
 		n, err := strconv.ParseFloat(s.text, 64)
 		return (err == nil || n != 0) && v.numbers[n]
 	case "file": // only the last step of a path is shown
+		text := canonical(fromLatin1(s.text))
 		return v.holds(func(leaf string) bool {
-			leaf, text := canonical(leaf), canonical(fromLatin1(s.text))
-			i := strings.LastIndexAny(leaf, `/\\`)
-			return canonical(leaf[i+1:]) == text || strings.HasSuffix(leaf, text)
+			leaf = canonical(leaf)
+			return canonical(leaf[strings.LastIndexAny(leaf, `/\\`)+1:]) == text || strings.HasSuffix(leaf, text)
 		})
 	case "header": // folded lines are joined by any white space
 		text := blur(squeeze(s.text))
@@ -198,13 +197,11 @@ func flat(name string) string { return strings.NewReplacer("[", "", "]", "", "."
 // opened reports whether a text is a document all of whose names and values are
 // seen: such a text is no leaf itself.
 func (v *view) opened(s string) bool {
-	dec := json.NewDecoder(strings.NewReader(strict(s)))
+	s = strict(s)
+	dec := json.NewDecoder(strings.NewReader(s))
 	dec.UseNumber()
 	var doc any
-	if dec.Decode(&doc) != nil {
-		return false
-	}
-	if rest, err := io.ReadAll(io.MultiReader(dec.Buffered())); err != nil || !v.seesLines(string(rest)) {
+	if dec.Decode(&doc) != nil || !v.seesLines(s[dec.InputOffset():]) {
 		return false
 	}
 	switch doc.(type) {

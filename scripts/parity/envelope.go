@@ -8,7 +8,6 @@ import (
 	"encoding/base64"
 	"io"
 	"net/url"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -141,7 +140,7 @@ func cookiePairs(lines []string) (out []string) {
 			}
 		}
 	}
-	return slices.Clip(out)
+	return out
 }
 
 func compress(s, coding string) string {

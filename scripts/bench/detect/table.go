@@ -67,32 +67,35 @@ func overview(w io.Writer, engines []contestant, rows []row, corpus func(func(*r
 		{"all benign events refused", 2, corpus(func(r *row) bool { return !r.attack })},
 		{"events of the benign suite refused", 2, func(r *row) bool { return r.vector != "" }},
 	}
-	head(w, "Overview (%)", "", engines)
+	head(w, "Overview (%)", "", "events", engines)
 	for _, l := range lines {
-		cells := []string{l.title, thousands(tally(rows, 0, l.fits).of)}
-		for e := range engines {
-			cells = append(cells, tally(rows, e, l.fits).percent(l.digits))
-		}
-		line(w, cells)
+		rates(w, l.title, l.digits, engines, rows, l.fits)
 	}
 }
 
 // byKey prints a line for each value of a key.
 func byKey(w io.Writer, title, key string, digits int, engines []contestant, rows []row, fits func(*row) bool, of func(*row) string) {
-	head(w, title, key, engines)
+	head(w, title, key, "events", engines)
 	for _, k := range values(rows, fits, of) {
-		this := func(r *row) bool { return fits(r) && of(r) == k }
-		cells := []string{k, thousands(tally(rows, 0, this).of)}
-		for e := range engines {
-			cells = append(cells, tally(rows, e, this).percent(digits))
-		}
-		line(w, cells)
+		rates(w, k, digits, engines, rows, func(r *row) bool { return fits(r) && of(r) == k })
 	}
 }
 
-func head(w io.Writer, title, key string, engines []contestant) {
+// rates prints how many rows fit, and the share of them that each engine calls
+// an attack.
+func rates(w io.Writer, title string, digits int, engines []contestant, rows []row, fits func(*row) bool) {
+	cells := []string{title, thousands(tally(rows, 0, fits).of)}
+	for e := range engines {
+		cells = append(cells, tally(rows, e, fits).percent(digits))
+	}
+	line(w, cells)
+}
+
+// head begins a table: a title, what its lines are named by, what they count,
+// and a column for each engine.
+func head(w io.Writer, title, key, counted string, engines []contestant) {
 	fmt.Fprintf(w, "\n### %s\n\n", title)
-	cells := []string{key, "events"}
+	cells := []string{key, counted}
 	for _, e := range engines {
 		cells = append(cells, e.title)
 	}
@@ -147,13 +150,7 @@ func families(w io.Writer, engines []contestant, rows []row) {
 			}
 		}
 	}
-	fmt.Fprintf(w, "\n### Messages of the benign suite refused, by family\n\n")
-	cells := []string{"family", "messages"}
-	for _, e := range engines {
-		cells = append(cells, e.title)
-	}
-	line(w, cells)
-	line(w, slices.Repeat([]string{"---"}, len(cells)))
+	head(w, "Messages of the benign suite refused, by family", "family", "messages", engines)
 	total, sums := 0, make([]int, len(engines))
 	for _, f := range slices.Sorted(maps.Keys(all)) {
 		cells := []string{f, thousands(len(all[f]))}
@@ -164,7 +161,7 @@ func families(w io.Writer, engines []contestant, rows []row) {
 		}
 		line(w, cells)
 	}
-	cells = []string{"**all**", thousands(total)}
+	cells := []string{"**all**", thousands(total)}
 	for _, n := range sums {
 		cells = append(cells, thousands(n))
 	}
