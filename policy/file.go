@@ -39,6 +39,7 @@ type File struct {
 	Paranoia      int             `yaml:"paranoia"`
 	OnFault       string          `yaml:"onFault"`
 	OnLimit       string          `yaml:"onLimit"`
+	Introspection string          `yaml:"introspection"`
 	BlockTriggers []string        `yaml:"blockTriggers"`
 	Modes         []FileMode      `yaml:"modes"`
 	Exceptions    []FileException `yaml:"exceptions"`
@@ -203,6 +204,7 @@ func (f *File) check(where func() map[string]spot) error {
 	oneOf("mode", f.Mode, "off", "monitor", "block")
 	oneOf("onFault", f.OnFault, "open", "closed")
 	oneOf("onLimit", f.OnLimit, "block", "pass")
+	oneOf("introspection", f.Introspection, "allow", "block")
 	if f.Threshold < 0 || f.Threshold > 100 {
 		bad("threshold: %d: want 1 to 100", f.Threshold)
 	}
@@ -250,6 +252,9 @@ func (f *File) Apply(p *Policy) error {
 	}
 	if f.OnLimit != "" {
 		p.PassLimits = f.OnLimit == "pass"
+	}
+	if f.Introspection != "" {
+		p.Introspection = f.Introspection == "block"
 	}
 	if len(f.BlockTriggers) > 0 {
 		p.BlockTriggers, _ = sources(f.BlockTriggers)

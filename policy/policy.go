@@ -22,6 +22,8 @@ type Policy struct {
 	Threshold  int
 	FailClosed bool // our own fault: refuse, instead of letting pass
 	PassLimits bool // a limit reached: let pass, instead of refusing
+	// Introspection counts questions about a GraphQL schema as findings.
+	Introspection bool
 	// BlockTriggers, when not empty, are the only sources that are refused in
 	// block mode; the others stay in monitor.
 	BlockTriggers map[event.Source]bool

@@ -46,6 +46,9 @@ func LoadPolicy(cfg *config.Config) (*policy.Policy, error) {
 	if set("MERLON_ON_LIMIT") {
 		p.PassLimits = cfg.OnLimit == config.LimitPass
 	}
+	if set("MERLON_INTROSPECTION") {
+		p.Introspection = cfg.Introspection == config.IntrospectionBlock
+	}
 	if cfg.BlockTriggers != nil {
 		p.BlockTriggers = map[event.Source]bool{}
 		for _, s := range event.Sources() {

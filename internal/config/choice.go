@@ -35,6 +35,16 @@ const (
 
 func (o OnLimit) String() string { return name(o, "block", "pass") }
 
+// Introspection is what a question about a GraphQL schema counts as.
+type Introspection uint8
+
+const (
+	IntrospectionAllow Introspection = iota // tools ask all day
+	IntrospectionBlock                      // a finding like others
+)
+
+func (i Introspection) String() string { return name(i, "allow", "block") }
+
 // Evidence is how much of a payload a verdict may show.
 type Evidence uint8
 

@@ -11,6 +11,7 @@ type Config struct {
 	BlockTriggers []string // triggers that may be refused in block mode, as Blocks reads them; nil means every one
 	OnFault       OnFault
 	OnLimit       OnLimit
+	Introspection Introspection
 	Paranoia      int // CRS paranoia level, 1–4
 	Threshold     int // anomaly score from which an event is refused, 1–100
 	BudgetPercent int // share of the invocation's remaining time inspection may use

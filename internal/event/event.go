@@ -143,6 +143,9 @@ type Limits struct {
 	// Until is when decoding has to end ("time"); zero means never. What is not
 	// decoded by then is a leaf as it stands, or counted in Event.Skipped.
 	Until time.Time
+	// Introspection tells GraphQL documents apart that ask for the schema: a leaf
+	// beside each says so. It is no limit, but a thing only some want to know.
+	Introspection bool
 }
 
 // DefaultLimits covers everything Lambda can deliver: a synchronous event is at

@@ -28,10 +28,13 @@ func (d *decoder) graphql(val string, at leafAt) bool {
 	defer func() { d.layers-- }()
 	d.addText(strings.Join(lex.names, ","), at)
 	d.queries++
+	shape := at
+	shape.name, shape.sub = shapeName, join(at.sub, shapeName)
 	if text := lex.shape(d.queries); text != "" {
-		shape := at
-		shape.name, shape.sub = shapeName, join(at.sub, shapeName)
 		d.addText(text, shape)
+	}
+	if lex.introspects && d.lim.Introspection {
+		d.addText("introspection", shape)
 	}
 	for _, text := range lex.texts {
 		if !d.room() {
@@ -102,6 +105,7 @@ type graphLexer struct {
 	depth, selections   int
 	aliases, directives int
 	args                int    // round brackets that are open; in them stand values, not selections
+	introspects         bool   // a selection holds __schema or __type
 	label               string // the name before the last colon
 	open                []byte
 	most                int // names that are worth holding; no query has as many
@@ -168,6 +172,9 @@ func (l *graphLexer) token() bool {
 		}
 		l.last = l.s[start:l.i]
 		l.names = append(l.names, l.last)
+		if l.args == 0 && (l.last == "__schema" || l.last == "__type") {
+			l.introspects = true // GraphQL specification, October 2021, section 4
+		}
 	default:
 		return false
 	}

@@ -129,7 +129,7 @@ func (g *Guard) decodeAgain(inv *proxy.Invocation) (ev *event.Event) {
 			ev = &event.Event{Source: event.Direct}
 		}
 	}()
-	return event.Decode(inv.Body, inv.Header, g.Limits)
+	return event.Decode(inv.Body, inv.Header, g.limits())
 }
 
 // Judge decodes an event, inspects it and decides. deadline is the
@@ -163,11 +163,18 @@ func (g *Guard) allowance(left time.Duration) time.Duration {
 // on, by the policy for faults.
 func (g *Guard) look(ctx context.Context, j *Judgement, body []byte, header http.Header) (found verdict.Inspection, err error) {
 	defer recovered(&err)
-	lim := g.Limits
+	lim := g.limits()
 	lim.Until, _ = ctx.Deadline() // zero where there is none
 	j.Event = event.Decode(body, header, lim)
 	err = g.search(ctx, j.Event, &found)
 	return found, err
+}
+
+// limits are those of the deployment, and what the policy wants to be told.
+func (g *Guard) limits() event.Limits {
+	lim := g.Limits
+	lim.Introspection = g.Policy.Introspection
+	return lim
 }
 
 // search applies the policy's own rules and the engine's. Should the engine

@@ -92,7 +92,7 @@ func (g *Guard) recheck(ctx context.Context, rest []byte, header http.Header, j 
 	if left == 0 {
 		return nil // a window; its source cannot be told without a record
 	}
-	ev := event.Decode(rest, header, g.Limits)
+	ev := event.Decode(rest, header, g.limits())
 	if ev.Source != j.Event.Source || len(ev.Spans) != left || len(found.Scores) != len(j.removed.records) {
 		return errRest
 	}

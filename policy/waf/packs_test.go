@@ -41,7 +41,7 @@ func (v packVector) raw(t *testing.T) []byte {
 		ev = request(object{"cookies": []string{v.name + "=" + url.PathEscape(v.text)}})
 	case "path":
 		ev = request(object{"rawPath": v.name + url.PathEscape(v.text)})
-	case "json":
+	case "json", "introspection":
 		ev = request(object{v.name: v.text})
 	case "key":
 		ev = object{"Records": []any{object{"eventSource": "aws:s3", "s3": object{"object": object{"key": v.name + url.QueryEscape(v.text)}}}}}
@@ -115,7 +115,9 @@ func packRules(t *testing.T) map[int]seclang.Rule {
 
 func inspect(t *testing.T, e *waf.Engine, v packVector) verdict.Inspection {
 	t.Helper()
-	res, err := e.Inspect(t.Context(), event.Decode(v.raw(t), nil, event.DefaultLimits()))
+	lim := event.DefaultLimits()
+	lim.Introspection = v.place == "introspection"
+	res, err := e.Inspect(t.Context(), event.Decode(v.raw(t), nil, lim))
 	if err != nil {
 		t.Fatalf("%s: %v", v.at, err)
 	}

@@ -85,6 +85,5 @@ threshold, but for those that only report; one that asks libinjection counts 5 f
 Tags: attack-… is the class that a policy can select by, OWASP_TOP_10/ the Top Ten of 2021, cwe/ and capec/ MITRE's catalogues of weaknesses and
 of attack patterns, attack/ the ATT&CK technique.
 
-Questions about a GraphQL schema are no finding: tools ask them all day. Where they are to be refused, a [rule of your own](RULES.md)
-does it: ` + "`when: leaves.exists(l, l.name == \"query\" && l.value.contains(\"__schema\"))`" + `.
+Questions about a GraphQL schema are a finding (9101221) only with ` + "`MERLON_INTROSPECTION=block`" + `: tools ask them all day.
 `
