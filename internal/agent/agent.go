@@ -114,7 +114,7 @@ func NewGuard(cfg config.Config, p *policy.Policy, e guard.Engine, r guard.Repor
 			Policy: cfg.Authorizer == config.AuthorizerIAM, Deny: cfg.Authorizer == config.AuthorizerIAM,
 		},
 		LearnStream: cfg.InvokeMode == config.InvokeAuto, LearnAuthorizer: cfg.Authorizer == config.AuthorizerAuto,
-		Redactor: verdict.Redactor{Mode: evidence(cfg.Evidence)},
+		Redactor: verdict.Redactor{Mode: evidence(cfg.Evidence), Key: verdict.NewSigner(cfg.VerdictKey.Reveal()).HashKey()},
 	}
 	for _, h := range cfg.BlockHeaders {
 		g.Answers.Headers = append(g.Answers.Headers, event.Header{Name: h.Name, Value: h.Value})

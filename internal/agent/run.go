@@ -82,7 +82,7 @@ func newExtension(environ []string, out io.Writer) *extension {
 		environ: toMap(environ), raw: environ, cfg: cfg, faults: faults, taskRoot: "/var/task",
 		out: out, log: NewLogger(out, cfg.LogLevel), served: make(chan error, 1),
 	}
-	x.reporter = report.New(out, verdict.NewID(time.Now()), time.Now)
+	x.reporter = x.newReporter()
 	x.presence = &presence{log: x.log, reporter: x.reporter, function: x.environ["AWS_LAMBDA_FUNCTION_NAME"]}
 	var err error
 	if x.policy, err = LoadPolicy(&x.cfg); err != nil {
@@ -242,10 +242,10 @@ func (x *extension) announce() {
 		zap.Bool("failClosed", x.policy.FailClosed), zap.Stringer("listen", x.cfg.Listen),
 		zap.String("ruleset", x.ruleset()), zap.String("invokeMode", x.invokeMode()), zap.Strings("configFaults", texts))
 	if names := x.faults.Names(config.Invalid); len(names) > 0 {
-		x.reporter.Metric(x.environ["AWS_LAMBDA_FUNCTION_NAME"], map[string]float64{"ConfigFault": float64(len(names))})
+		x.reporter.Metric(map[report.Metric]float64{report.ConfigFault: float64(len(names))})
 	}
 	if names := x.faults.Names(config.Unknown); len(names) > 0 {
-		x.reporter.Metric(x.environ["AWS_LAMBDA_FUNCTION_NAME"], map[string]float64{"ConfigUnknown": float64(len(names))})
+		x.reporter.Metric(map[report.Metric]float64{report.ConfigUnknown: float64(len(names))})
 	}
 	x.reporter.Flush()
 }
@@ -281,18 +281,28 @@ func (x *extension) untilShutdown(ctx context.Context) error {
 		}
 	}
 	x.presence.stop()
+	// SHUTDOWN leaves two seconds; the runtime is gone by now.
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closingCap)
+	defer cancel()
 	if x.relay != nil {
 		x.presence.check()
-		// SHUTDOWN leaves two seconds; the runtime is gone by now.
-		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		replies, cancel := context.WithTimeout(closing, repliesCap)
 		defer cancel()
-		if cerr := x.relay.Shutdown(closing); cerr != nil {
+		if cerr := x.relay.Shutdown(replies); cerr != nil {
 			x.log.Warn("proxy closed with replies under way", zap.Error(cerr))
 		}
 	}
-	x.reporter.Flush()
+	x.reporter.Close(closing)
 	return err
 }
+
+const (
+	// closingCap bounds what is done at SHUTDOWN. Lambda gives two seconds to all
+	// extensions together (AWS Lambda, "Shutdown phase").
+	closingCap = 1500 * time.Millisecond
+	// repliesCap is the part of it for replies under way.
+	repliesCap = time.Second
+)
 
 // Main runs the extension for a main function and returns its exit status.
 func Main(ctx context.Context) int {

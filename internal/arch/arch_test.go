@@ -39,6 +39,7 @@ var allowed = map[string][]string{
 	"internal/quarantine/extract": {"internal/quarantine"},
 	"internal/regression":         {},
 	"internal/report":             {"internal/verdict"},
+	"internal/report/read":        {"internal/verdict"},
 	"internal/traffic":            {"internal/emulator"},
 	"internal/verdict":            {},
 	"layer/bundle":                {},

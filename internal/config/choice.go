@@ -186,6 +186,16 @@ const (
 
 func (t TelemetryFormat) String() string { return name(t, "otlp", "ndjson", "ocsf") }
 
+// Summaries is whether windows of time are summed up in a line.
+type Summaries uint8
+
+const (
+	SummariesOn Summaries = iota
+	SummariesOff
+)
+
+func (s Summaries) String() string { return name(s, "on", "off") }
+
 // name returns the word for v. A value outside the list can only come from a
 // conversion in our own code and is printed as such.
 func name[T ~uint8](v T, words ...string) string {

@@ -31,12 +31,15 @@ type Config struct {
 	Quarantine    Quarantine
 	QuarantineKey Secret // age public key; hidden because private ones get pasted by mistake
 
-	Evidence         Evidence
-	LogLevel         LogLevel
-	CodeID           string // identity of the deployed code, from the pipeline
-	TelemetryURL     Secret // webhook addresses are credentials
-	TelemetryFormat  TelemetryFormat
-	TelemetryHeaders []SecretHeader
+	Evidence          Evidence
+	VerdictKey        Secret // signs lines, keys hashes
+	Summaries         Summaries
+	VerdictsPerMinute int
+	LogLevel          LogLevel
+	CodeID            string // identity of the deployed code, from the pipeline
+	TelemetryURL      Secret // webhook addresses are credentials
+	TelemetryFormat   TelemetryFormat
+	TelemetryHeaders  []SecretHeader
 
 	Listen      netip.AddrPort // where the proxy listens and the runtime polls
 	Upstream    string         // host:port of the real Runtime API; "" outside Lambda
@@ -64,11 +67,12 @@ const DefaultListen = "127.0.0.1:9117"
 // Default returns the documented defaults.
 func Default() Config {
 	return Config{
-		Paranoia:      1,
-		Threshold:     5,
-		BudgetPercent: 25,
-		BlockStatus:   403,
-		Listen:        netip.MustParseAddrPort(DefaultListen), // a constant of ours
+		Paranoia:          1,
+		Threshold:         5,
+		BudgetPercent:     25,
+		BlockStatus:       403,
+		VerdictsPerMinute: 300,
+		Listen:            netip.MustParseAddrPort(DefaultListen), // a constant of ours
 	}
 }
 

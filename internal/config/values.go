@@ -206,6 +206,23 @@ func ageRecipient(at func(*Config) *Secret) binding {
 	}
 }
 
+// secretText takes a secret long enough that it cannot be guessed from what it
+// signs.
+func secretText(at func(*Config) *Secret) binding {
+	const kind = "32 to 512 printable ASCII characters without spaces"
+	return binding{
+		kind: kind,
+		set: func(c *Config, s string) error {
+			if len(s) < 32 || len(s) > 512 || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }) {
+				return want(kind)
+			}
+			*at(c) = NewSecret(s)
+			return nil
+		},
+		get: func(c *Config) string { return at(c).String() },
+	}
+}
+
 func serviceList(at func(*Config) *[]string) binding {
 	const kind = "a comma list of AWS service names in lower case"
 	return list(at, kind, func(word string) error {

@@ -28,6 +28,7 @@ type Engine interface {
 // Reporter takes verdicts. It must not block.
 type Reporter interface {
 	Add(verdict.Record)
+	Count(verdict.Count)
 	Idle(ctx context.Context, until time.Time)
 }
 
@@ -97,6 +98,7 @@ func (g *Guard) Inspect(ctx context.Context, inv *proxy.Invocation) proxy.Outcom
 	if worthALine(&j.Verdict) {
 		g.Reporter.Add(g.record(&j, inv, cold))
 	}
+	g.Reporter.Count(g.count(&j))
 	return out
 }
 
@@ -117,6 +119,7 @@ func (g *Guard) Recovered(_ context.Context, inv *proxy.Invocation, cause any) p
 	j := Judgement{Event: g.decodeAgain(inv), ID: verdict.NewID(g.Now())}
 	g.conclude(&j, inv.Body, verdict.Inspection{}, fault)
 	g.Reporter.Add(g.record(&j, inv, !g.warm.Swap(true)))
+	g.Reporter.Count(g.count(&j))
 	if j.Reply == nil {
 		return proxy.Outcome{}
 	}

@@ -26,9 +26,13 @@ func (f inspector) Inspect(ctx context.Context, ev *event.Event) (verdict.Inspec
 }
 
 // records keeps what is reported.
-type records struct{ all []verdict.Record }
+type records struct {
+	all    []verdict.Record
+	counts []verdict.Count
+}
 
 func (r *records) Add(rec verdict.Record)          { r.all = append(r.all, rec) }
+func (r *records) Count(c verdict.Count)           { r.counts = append(r.counts, c) }
 func (r *records) Idle(context.Context, time.Time) {}
 
 var (
@@ -216,7 +220,7 @@ func TestRecordHoldsNoPayload(t *testing.T) {
 			t.Fatal(err)
 		}
 		var out strings.Builder
-		rep := report.New(&out, "env", time.Now)
+		rep := report.New(report.Options{Out: &out, Env: "env", Now: time.Now})
 		g := blocking(e, rep)
 		h := http.Header{"Lambda-Runtime-Client-Context": {hostile()}, "Lambda-Runtime-Trace-Id": {"Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"}}
 		g.Inspect(t.Context(), &proxy.Invocation{ID: "request-1", Body: raw, Header: h})

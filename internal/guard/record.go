@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/merlon-security/merlon/internal/event"
 	"github.com/merlon-security/merlon/internal/verdict"
 	"github.com/merlon-security/merlon/proxy"
 )
@@ -46,8 +47,9 @@ func (g *Guard) describe(rec *verdict.Record, j *Judgement) {
 	ev := j.Event
 	rec.Trigger = verdict.Trigger{Type: string(ev.Source), SourceARN: ev.Caller.SourceARN, Asserted: true}
 	c := ev.Caller
-	if c.IP != "" || c.IPClaimed != "" {
-		rec.Source = &verdict.Source{IP: c.IP, IPClaimed: c.IPClaimed, UserAgentHash: g.Redactor.Hash(ev.Header("user-agent"))}
+	src := verdict.Source{IP: c.IP, IPClaimed: c.IPClaimed, UserAgentHash: g.Redactor.Hash(ev.Header("user-agent")), ID: g.sender(ev)}
+	if src != (verdict.Source{}) {
+		rec.Source = &src
 	}
 	if c.PrincipalType != "" {
 		rec.Principal = &verdict.Principal{Type: c.PrincipalType, ID: g.Redactor.Hash(c.PrincipalID)}
@@ -63,6 +65,32 @@ func (g *Guard) describe(rec *verdict.Record, j *Judgement) {
 			rec.HTTP.Status = j.Reply.Status
 		}
 	}
+}
+
+// count is what a judgement adds to the environment's counters.
+func (g *Guard) count(j *Judgement) verdict.Count {
+	v, ev := &j.Verdict, j.Event
+	c := verdict.Count{
+		Trigger: string(ev.Source), Source: ev.Caller.IP, Action: v.Action, WouldAction: v.WouldAction,
+		FailOpen: v.FailOpen, OverLimit: len(v.Limits) > 0, InspectUs: j.Latency.Microseconds(),
+	}
+	if c.Source == "" {
+		c.Source = g.sender(ev)
+	}
+	if ev.HTTP != nil {
+		c.Route = route(ev.HTTP.Route)
+	}
+	return c
+}
+
+// sender is the keyed hash by which the sender of an event that names no address
+// can be recognised: who sent it, and through which resource.
+func (g *Guard) sender(ev *event.Event) string {
+	c := ev.Caller
+	if c.IP != "" || c.PrincipalID == "" {
+		return ""
+	}
+	return g.Redactor.Hash(string(ev.Source) + "\n" + c.SourceARN + "\n" + c.PrincipalType + "\n" + c.PrincipalID)
 }
 
 // Explain is what a verdict may show of its findings: all of them, redacted.

@@ -1,13 +1,15 @@
 // Package report carries verdicts to where people read them. It owns the queue,
-// the sequence numbers and the encoding of a line; it does not decide what is
-// worth a line, and nothing it does can hold up an invocation.
+// the sequence numbers, what is counted instead of written, and the encoding and
+// signing of a line; it does not decide what is worth a verdict, knows no
+// receiver's format, and nothing it does can hold up an invocation.
+//
+// It relies on no timer: an environment is frozen between invocations. What is
+// due is done when an invocation comes or ends, and at SHUTDOWN.
 package report
 
 import (
 	"context"
-	"encoding/json"
 	"io"
-	"slices"
 	"sync"
 	"time"
 
@@ -18,37 +20,105 @@ import (
 // one for each event that is not clean, and flushes after each event.
 const maxQueue = 1024
 
+// Options say what a Reporter writes, and where.
+type Options struct {
+	Out io.Writer // the function's log
+	// Env identifies the execution environment.
+	Env      string
+	Now      func() time.Time
+	Function string // the function's name, the dimension of all metrics
+	Region   string
+	Version  string // the agent's
+	// Signer signs every line; nil for none.
+	Signer *verdict.Signer
+	// PerMinute bounds the verdicts written in a minute; 0 for DefaultPerMinute.
+	PerMinute int
+	// Summaries has a line written for each window that saw an invocation.
+	Summaries bool
+	// Sinks get what the log gets, but metrics.
+	Sinks []Sink
+	// Awake says that the environment is never frozen: work is done when it is
+	// due, not only beside invocations.
+	Awake bool
+	// Notify hears of sinks that do not work; nil for nobody. It must not block.
+	Notify func(Notice)
+}
+
+// DefaultPerMinute is how many verdicts an environment writes in a minute.
+const DefaultPerMinute = 300
+
 // Reporter queues lines and writes them between invocations. It is safe for
 // concurrent use.
 type Reporter struct {
-	out io.Writer
-	env string
-	now func() time.Time
+	o        Options
+	outboxes []*outbox
 
 	mu      sync.Mutex
+	env     string
 	seq     uint64
 	queue   [][]byte
 	dropped int
-	name    string // the function's, as the last line gave it
+	minute  int64 // of the clock
+	written int   // verdicts in that minute
+	window  *window
+	repeats repeats
+	closed  []closed // windows that are over, not yet encoded
 
 	writing sync.Mutex // keeps the order of flushes
 	kick    chan struct{}
 }
 
-// New makes a Reporter that writes lines to out. env identifies the execution
-// environment.
-func New(out io.Writer, env string, now func() time.Time) *Reporter {
-	return &Reporter{out: out, env: env, now: now, kick: make(chan struct{}, 1)}
+// closed is a window that is over.
+type closed struct {
+	window  *window
+	repeats []repeat
 }
+
+// New makes a Reporter.
+func New(o Options) *Reporter {
+	if o.PerMinute == 0 {
+		o.PerMinute = DefaultPerMinute
+	}
+	if o.Notify == nil {
+		o.Notify = func(Notice) {}
+	}
+	r := &Reporter{o: o, env: o.Env, kick: make(chan struct{}, 1), window: &window{}}
+	for _, s := range o.Sinks {
+		r.outboxes = append(r.outboxes, newOutbox(s, o.Now, o.Notify))
+	}
+	return r
+}
+
+// Renew gives the environment another name: two that were restored from one
+// snapshot must not number their lines alike.
+func (r *Reporter) Renew(env string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.env, r.seq = env, 0
+}
+
+// background is how often Run looks at the clock in an environment that is never
+// frozen.
+const background = time.Second
 
 // Run writes lines as they are queued, until ctx ends. The log should have a
 // verdict before the function gets the event: code that takes over the function
-// can stop us, but not take back a line. Idle and Flush write what is left.
+// can stop us, but not take back a line. Idle and Close write what is left.
 func (r *Reporter) Run(ctx context.Context) {
+	var clock <-chan time.Time
+	if r.o.Awake {
+		t := time.NewTicker(background)
+		defer t.Stop()
+		clock = t.C
+	}
 	for {
 		select {
 		case <-r.kick:
 			r.Flush()
+		case <-clock:
+			r.expire()
+			r.Flush()
+			r.start(ctx)
 		case <-ctx.Done():
 			return
 		}
@@ -63,87 +133,147 @@ func (r *Reporter) wake() {
 	}
 }
 
-// Add queues a verdict. It never blocks and never fails: when the queue is full
-// the line is counted and dropped; the count is written after the queue, and the
-// sequence number that is missing tells which line it was.
+// Add queues a verdict. It never blocks and never fails. An equal one in the same
+// window is counted and written once, at the end of it. When the queue is full
+// the line is counted and dropped; the sequence number that is missing tells
+// which it was.
 func (r *Reporter) Add(rec verdict.Record) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.seq++
-	r.name = rec.Function.Name
-	if len(r.queue) >= maxQueue {
-		r.dropped++
+	if r.repeats.absorb(&rec, r.o.Now()) {
+		r.window.sum.Collapsed++
 		return
 	}
-	rec.Env.ID, rec.Env.Seq = r.env, r.seq
-	rec.Timestamp = verdict.Timestamp(r.now())
-	r.queue = append(r.queue, encode(&rec))
+	r.verdict(rec)
 	r.wake()
 }
 
-// maxLine bounds a line. Lambda cuts longer ones at 256 KB, CloudWatch at 1 MB;
-// this is what a reader can still use.
-const maxLine = 16 << 10
-
-// maxText bounds the texts of a line that has to be shortened.
-const maxText = 1 << 10
-
-// encode makes the line of a record, leaving out matches until it fits, then
-// whatever else may be long. What is left out is named.
-func encode(rec *verdict.Record) []byte {
-	for {
-		line, err := json.Marshal(rec)
-		if err != nil {
-			panic("bug: a record holds nothing that cannot be marshalled: " + err.Error())
-		}
-		if len(line) <= maxLine || !shorten(rec) {
-			return append(line, '\n')
-		}
+// Count counts an invocation.
+func (r *Reporter) Count(c verdict.Count) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.o.Now()
+	if r.window.due(now) {
+		r.cut()
+	}
+	if r.window.add(c, now); r.window.due(now) {
+		r.cut()
 	}
 }
 
-// shorten takes one thing out of a record; false if there is nothing left.
-func shorten(rec *verdict.Record) bool {
-	drop := func(field string) {
-		if !slices.Contains(rec.Dropped, field) {
-			rec.Dropped = append(slices.Clip(rec.Dropped), field)
-		}
+// cut ends the window; it is written beside the invocation.
+func (r *Reporter) cut() {
+	r.closed = append(r.closed, closed{r.window, r.repeats.take()})
+	r.window = &window{}
+	r.wake()
+}
+
+// expire ends a window that is over by the clock.
+func (r *Reporter) expire() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if now := r.o.Now(); r.window.due(now) || r.repeats.due(now) {
+		r.cut()
 	}
-	switch {
-	case len(rec.Matches) > 0:
-		rec.Matches = rec.Matches[:len(rec.Matches)-1]
-		drop("matches")
-	case len(rec.ConfigFaults) > 0:
-		rec.ConfigFaults = nil
-		drop("configFaults")
-	case len(rec.Limits) > 8:
-		rec.Limits = rec.Limits[:8]
-		drop("limits")
-	case len(rec.Message) > maxText:
-		rec.Message = rec.Message[:maxText]
-		drop("message")
-	case len(rec.Error) > maxText:
-		rec.Error = rec.Error[:maxText]
-		drop("error")
-	default:
+}
+
+// verdict queues a line for a record, unless this minute has had its share.
+func (r *Reporter) verdict(rec verdict.Record) {
+	now := r.o.Now()
+	if m := now.Unix() / 60; m != r.minute {
+		r.minute, r.written = m, 0
+	}
+	if r.written == r.o.PerMinute {
+		n := 1
+		if rec.Repeat != nil {
+			n = rec.Repeat.Count
+		}
+		r.window.sum.Capped += n
+		return
+	}
+	r.written++
+	rec.Env.ID, rec.Env.Seq = r.env, r.next()
+	rec.Timestamp = verdict.Timestamp(now)
+	if r.full() {
+		return
+	}
+	r.push(Item{Kind: KindVerdict, Time: now, Line: r.seal(encode(&rec), rec.Env)})
+}
+
+// full counts a line for which there is no room.
+func (r *Reporter) full() bool {
+	if len(r.queue) < maxQueue {
 		return false
 	}
+	r.dropped++
 	return true
 }
 
-// Idle writes what is queued, until the given moment at the latest.
-func (r *Reporter) Idle(_ context.Context, until time.Time) {
-	for r.now().Before(until) {
+func (r *Reporter) next() uint64 {
+	r.seq++
+	return r.seq
+}
+
+func (r *Reporter) seal(line []byte, env verdict.Env) []byte {
+	return append(r.o.Signer.Seal(line, env.ID, env.Seq), '\n')
+}
+
+// push queues a line for the log and the sinks.
+func (r *Reporter) push(it Item) {
+	r.queue = append(r.queue, it.Line)
+	for _, o := range r.outboxes {
+		o.add(it)
+	}
+}
+
+// Idle writes what is queued and has the sinks send what is due, until the given
+// moment at the latest. A request that takes longer goes on beside the next
+// invocation.
+func (r *Reporter) Idle(ctx context.Context, until time.Time) {
+	r.expire()
+	for r.o.Now().Before(until) {
 		if !r.writeOne() {
+			break
+		}
+	}
+	for _, done := range r.start(context.WithoutCancel(ctx)) { // it may outlive this call, not its own limit
+		select {
+		case <-done:
+		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-// Flush writes everything that is queued.
+// start has the sinks send what is due.
+func (r *Reporter) start(ctx context.Context) (under []<-chan struct{}) {
+	for _, o := range r.outboxes {
+		if done := o.start(ctx); done != nil {
+			under = append(under, done)
+		}
+	}
+	return under
+}
+
+// Flush writes everything that is queued to the log.
 func (r *Reporter) Flush() {
 	for r.writeOne() {
 	}
+}
+
+// Close ends the window, writes everything, and has the sinks send everything
+// until ctx ends. What could not be sent is counted in the last line.
+func (r *Reporter) Close(ctx context.Context) {
+	r.mu.Lock()
+	r.cut()
+	r.mu.Unlock()
+	r.Flush()
+	var all sync.WaitGroup
+	for _, o := range r.outboxes {
+		all.Go(func() { o.finish(ctx) })
+	}
+	all.Wait()
+	r.Flush()
 }
 
 // writeOne writes the oldest line in one call, so that lines of other processes
@@ -151,27 +281,44 @@ func (r *Reporter) Flush() {
 func (r *Reporter) writeOne() bool {
 	r.writing.Lock()
 	defer r.writing.Unlock()
-	line, ok := r.next()
+	line, ok := r.oldest()
 	if !ok {
 		return false
 	}
 	// There is nowhere to report a failure to write to stdout to.
-	_, _ = r.out.Write(line)
+	_, _ = r.o.Out.Write(line)
 	return true
 }
 
-func (r *Reporter) next() ([]byte, bool) {
+func (r *Reporter) oldest() ([]byte, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.queue) == 0 {
-		if r.dropped == 0 {
-			return nil, false
-		}
+		r.encodeClosed()
+	}
+	if len(r.queue) == 0 {
 		n := r.dropped
 		r.dropped = 0
-		return r.metricLine(map[string]float64{"TelemetryDropped": float64(n)}, r.name), true
+		for _, o := range r.outboxes {
+			n += o.takeDropped()
+		}
+		if n == 0 {
+			return nil, false
+		}
+		return r.metrics(map[Metric]float64{TelemetryDropped: float64(n)}), true
 	}
 	line := r.queue[0]
 	r.queue = r.queue[1:]
 	return line, true
+}
+
+// encodeClosed queues what the windows that are over have left to say.
+func (r *Reporter) encodeClosed() {
+	for _, c := range r.closed {
+		for _, rep := range c.repeats {
+			r.verdict(rep.record())
+		}
+		r.summarize(c.window)
+	}
+	r.closed = nil
 }

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"math"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -24,6 +26,16 @@ func (w *writes) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// plain is a Reporter that writes each verdict, and nothing else.
+func plain(w io.Writer, now func() time.Time) *report.Reporter {
+	return report.New(report.Options{Out: w, Env: "env", Now: now, Function: "orders", PerMinute: 100_000})
+}
+
+// different makes the nth of verdicts that are not equal.
+func different(n int) verdict.Record {
+	return verdict.Record{Trigger: verdict.Trigger{Type: strconv.Itoa(n)}}
+}
+
 func read(t *testing.T, line []byte) map[string]any {
 	t.Helper()
 	m := map[string]any{}
@@ -36,7 +48,7 @@ func read(t *testing.T, line []byte) map[string]any {
 func TestLinesCannotBeSplit(t *testing.T) {
 	t.Parallel()
 	w := &writes{}
-	r := report.New(w, "env", fixed)
+	r := plain(w, fixed)
 	var hostile strings.Builder
 	for c := range rune(0x20) {
 		hostile.WriteRune(c)
@@ -84,7 +96,7 @@ func TestLineCap(t *testing.T) {
 	}
 	for _, tt := range tests {
 		w := &writes{}
-		r := report.New(w, "env", fixed)
+		r := plain(w, fixed)
 		r.Add(tt.rec)
 		r.Flush()
 		if n := len(w.lines[0]); n > 16<<10+1 {
@@ -103,12 +115,12 @@ func TestLineCap(t *testing.T) {
 func TestOverflowIsCountedAndLeavesAGap(t *testing.T) {
 	t.Parallel()
 	w := &writes{}
-	r := report.New(w, "env", fixed)
-	for range 1030 {
-		r.Add(verdict.Record{Function: verdict.Function{Name: "orders"}})
+	r := plain(w, fixed)
+	for i := range 1030 {
+		r.Add(different(i))
 	}
 	r.Flush()
-	r.Add(verdict.Record{})
+	r.Add(different(-1))
 	r.Flush()
 	if len(w.lines) != 1026 {
 		t.Fatalf("%d lines, want 1024 of the queue, the count, and the next", len(w.lines))
@@ -121,7 +133,7 @@ func TestOverflowIsCountedAndLeavesAGap(t *testing.T) {
 	if m := read(t, w.lines[1024]); m["TelemetryDropped"] != 6.0 || m["function"] != "orders" {
 		t.Errorf("count = %v, want 6 of orders", m)
 	}
-	if env := read(t, w.lines[1025])["env"].(map[string]any); env["seq"] != 1031.0 {
+	if env := read(t, w.lines[1025])["env"].(map[string]any); env["seq"] != 1032.0 {
 		t.Errorf("the line after is %v, want the gap to show", env)
 	}
 }
@@ -130,16 +142,18 @@ func TestOverflowIsCountedAndLeavesAGap(t *testing.T) {
 func TestMetricLine(t *testing.T) {
 	t.Parallel()
 	w := &writes{}
-	r := report.New(w, "env", fixed)
-	r.Metric("orders", map[string]float64{"B": 2, "A": 1, "NotANumber": math.NaN()})
-	r.Metric("", map[string]float64{"Unprotected": 1})
+	r := plain(w, fixed)
+	r.Metric(map[report.Metric]float64{report.Unprotected: 2, report.ConfigFault: 1, report.Verdicts: math.NaN()})
 	r.Flush()
-	want := `{"A":1,"B":2,"_aws":{"Timestamp":1790856000005,"CloudWatchMetrics":[{"Namespace":"Merlon","Dimensions":[["function"]],` +
-		`"Metrics":[{"Name":"A","Unit":"Count"},{"Name":"B","Unit":"Count"}]}]},"envId":"env","function":"orders","level":"WARN",` +
+	want := `{"ConfigFault":1,"Unprotected":2,"_aws":{"Timestamp":1790856000005,"CloudWatchMetrics":[{"Namespace":"Merlon","Dimensions":[["function"]],` +
+		`"Metrics":[{"Name":"ConfigFault","Unit":"Count"},{"Name":"Unprotected","Unit":"Count"}]}]},"env":{"id":"env","seq":1},"function":"orders","level":"WARN",` +
 		`"schema":"merlon.metric/1","timestamp":"2026-10-01T12:00:00.005Z"}` + "\n"
 	if got := string(w.lines[0]); got != want {
 		t.Errorf("metric = %s\nwant     %s", got, want)
 	}
+	nameless := report.New(report.Options{Out: w, Now: fixed})
+	nameless.Metric(map[report.Metric]float64{report.Unprotected: 1})
+	nameless.Flush()
 	if m := read(t, w.lines[1]); m["function"] == "" {
 		t.Error("an empty dimension voids the metric")
 	}
@@ -149,9 +163,9 @@ func TestIdleStopsInTime(t *testing.T) {
 	t.Parallel()
 	now := fixed()
 	w := &writes{}
-	r := report.New(w, "env", func() time.Time { now = now.Add(time.Millisecond); return now })
-	for range 100 {
-		r.Add(verdict.Record{})
+	r := plain(w, func() time.Time { now = now.Add(time.Millisecond); return now })
+	for i := range 100 {
+		r.Add(different(i))
 	}
 	r.Idle(context.Background(), now.Add(10*time.Millisecond))
 	if n := len(w.lines); n == 0 || n > 10 {
@@ -168,12 +182,12 @@ func TestIdleStopsInTime(t *testing.T) {
 func TestConcurrentAdds(t *testing.T) {
 	t.Parallel()
 	w := &writes{}
-	r := report.New(w, "env", fixed)
+	r := plain(w, fixed)
 	var wg sync.WaitGroup
-	for range 8 {
+	for n := range 8 {
 		wg.Go(func() {
-			for range 100 {
-				r.Add(verdict.Record{})
+			for i := range 100 {
+				r.Add(different(n*100 + i))
 				r.Idle(context.Background(), fixed().Add(time.Second))
 			}
 		})

@@ -169,10 +169,15 @@ type Response struct {
 	Status     int  `json:"status,omitempty"`
 }
 
-// Repeat collapses equal verdicts.
+// MaxRepeatIDs bounds Repeat.IDs.
+const MaxRepeatIDs = 20
+
+// Repeat says that a line stands for several equal verdicts, the last of which
+// it shows.
 type Repeat struct {
-	Count  int    `json:"count"`
-	Window string `json:"window"`
+	Count  int      `json:"count"`
+	Window string   `json:"window"` // from the first to the last of them, as in "8.5s"
+	IDs    []string `json:"ids"`    // of the first MaxRepeatIDs: callers were told them
 }
 
 // Latency is what the decision cost, in microseconds of wall time.

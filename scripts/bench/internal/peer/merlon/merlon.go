@@ -64,4 +64,5 @@ func (m *Engine) Inspect(e *sample.Event) (peer.Outcome, error) {
 type nowhere struct{}
 
 func (nowhere) Add(verdict.Record)              {}
+func (nowhere) Count(verdict.Count)             {}
 func (nowhere) Idle(context.Context, time.Time) {}

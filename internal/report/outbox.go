@@ -1,0 +1,230 @@
+package report
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+const (
+	// dueItems and dueAge: a request is worth its time between two invocations
+	// when one of them is reached.
+	dueItems = 50
+	dueAge   = 10 * time.Second
+	// maxItems and maxBytes bound what waits for one sink.
+	maxItems = 2048
+	maxBytes = 2 << 20
+	// firstPause, doubled with each failure in a row, and longestPause bound the
+	// time between two attempts; openAfter failures in a row open the circuit: a
+	// single attempt after each longestPause.
+	firstPause   = time.Second
+	longestPause = time.Minute
+	openAfter    = 6
+	// longestWish is the longest Retry-After that is honoured.
+	longestWish = 5 * time.Minute
+	// triesPerBatch bounds how often one batch is sent: it may be what breaks the
+	// receiver, and others wait behind it.
+	triesPerBatch = 12
+	// requestTick and requestTicks bound one request, in time that we are awake.
+	requestTick  = 250 * time.Millisecond
+	requestTicks = 20
+)
+
+// outbox holds what waits for one sink, and delivers it in order. It relies on
+// no timer: it looks at the clock when it is asked to.
+type outbox struct {
+	sink Sink
+	now  func() time.Time
+	dice func() float64 // in [0,1)
+	note func(Notice)
+
+	mu       sync.Mutex
+	queue    []Item
+	bytes    int
+	dropped  int           // since the last Dropped
+	tries    int           // of the batch at the head
+	failures int           // in a row
+	rest     time.Time     // no attempt before
+	wish     time.Time     // no attempt before, even at the end: the receiver said so
+	done     chan struct{} // of the delivery under way; nil if there is none
+}
+
+// Notice is something about a sink that people should know.
+type Notice struct {
+	Sink    string
+	Message string
+	Dropped int
+	Err     error
+}
+
+func newOutbox(s Sink, now func() time.Time, note func(Notice)) *outbox {
+	return &outbox{sink: s, now: now, dice: rand.Float64, note: note}
+}
+
+// add queues an item, or counts it if there is no room.
+func (o *outbox) add(it Item) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.queue) >= maxItems || o.bytes+len(it.Line) > maxBytes {
+		o.dropped++
+		return
+	}
+	o.queue = append(o.queue, it)
+	o.bytes += len(it.Line)
+}
+
+// takeDropped returns how many items were lost since it was last asked.
+func (o *outbox) takeDropped() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	n := o.dropped
+	o.dropped = 0
+	return n
+}
+
+// start begins a delivery if there is reason for one, and returns what is closed
+// at its end, of this one or of one under way; nil if there is none.
+func (o *outbox) start(ctx context.Context) <-chan struct{} {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	now := o.now()
+	worth := len(o.queue) >= dueItems || len(o.queue) > 0 && now.Sub(o.queue[0].Time) >= dueAge
+	if o.done != nil || !worth || now.Before(o.rest) {
+		return o.done
+	}
+	o.done = make(chan struct{})
+	go o.deliver(ctx, o.done)
+	return o.done
+}
+
+// finish delivers what is left, whatever it is worth, until ctx ends. What stays
+// behind is lost, and counted.
+func (o *outbox) finish(ctx context.Context) {
+	o.mu.Lock()
+	under := o.done
+	o.mu.Unlock()
+	if under != nil {
+		select {
+		case <-under:
+		case <-ctx.Done():
+		}
+	}
+	o.mu.Lock()
+	if o.done == nil && len(o.queue) > 0 && !o.now().Before(o.wish) {
+		o.done = make(chan struct{})
+		o.mu.Unlock()
+		o.deliver(ctx, o.done)
+		o.mu.Lock()
+	}
+	defer o.mu.Unlock()
+	o.dropped += len(o.queue)
+	o.queue, o.bytes = nil, 0
+}
+
+// deliver sends batches until the queue is empty or an attempt fails.
+func (o *outbox) deliver(ctx context.Context, done chan struct{}) {
+	defer func() {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		o.done = nil
+		close(done)
+	}()
+	for ctx.Err() == nil {
+		batch := o.head()
+		if len(batch) == 0 {
+			return
+		}
+		request, cancel := awake(ctx, requestTick, requestTicks)
+		receipt, err := o.sink.Send(request, batch)
+		cancel()
+		if !o.settle(batch, receipt, err) {
+			return
+		}
+	}
+}
+
+// head returns the next batch, without what fits no request.
+func (o *outbox) head() []Item {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for len(o.queue) > 0 {
+		if n := o.sink.Batch(o.queue); n > 0 {
+			return o.queue[:n:n]
+		}
+		o.dropped++
+		o.cut(1)
+	}
+	return nil
+}
+
+// settle books what came of an attempt, and reports whether to go on at once.
+func (o *outbox) settle(batch []Item, receipt Receipt, err error) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	now := o.now()
+	if len(batch) > len(o.queue) {
+		return false // finish has given the queue up
+	}
+	if err == nil {
+		o.dropped += receipt.Rejected
+		o.cut(len(batch))
+		if len(receipt.Again) == 0 {
+			o.failures, o.tries = 0, 0
+			return true
+		}
+		o.prepend(receipt.Again)
+		err = errors.New("a part was not taken")
+	}
+	refusal := new(Refusal)
+	if !errors.As(err, &refusal) {
+		refusal = &Refusal{Err: err}
+	}
+	o.failures++
+	if o.tries++; refusal.Final || o.tries >= triesPerBatch {
+		lost := min(len(batch), len(o.queue))
+		if len(receipt.Again) > 0 {
+			lost = len(receipt.Again)
+		}
+		o.dropped += lost
+		o.cut(lost)
+		o.tries = 0
+		o.note(Notice{Sink: o.sink.Name(), Message: "telemetry given up", Dropped: lost, Err: err})
+	} else if o.failures == openAfter {
+		o.note(Notice{Sink: o.sink.Name(), Message: "telemetry endpoint does not work, one attempt a minute", Err: err})
+	}
+	o.rest = now.Add(o.pause(refusal.After))
+	if refusal.After > 0 {
+		o.wish = o.rest
+	}
+	return false
+}
+
+// pause is how long to wait after a failure.
+func (o *outbox) pause(wish time.Duration) time.Duration {
+	p := longestPause
+	if o.failures < openAfter {
+		p = min(p, firstPause<<(o.failures-1))
+	}
+	// Between half and one and a half times: environments that failed together
+	// must not come back together.
+	p = p/2 + time.Duration(o.dice()*float64(p))
+	return max(p, min(wish, longestWish))
+}
+
+func (o *outbox) cut(n int) {
+	for _, it := range o.queue[:n] {
+		o.bytes -= len(it.Line)
+	}
+	if o.queue = o.queue[n:]; len(o.queue) == 0 {
+		o.queue = nil
+	}
+}
+
+func (o *outbox) prepend(items []Item) {
+	o.queue = append(append(make([]Item, 0, len(items)+len(o.queue)), items...), o.queue...)
+	for _, it := range items {
+		o.bytes += len(it.Line)
+	}
+}
