@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -76,6 +77,9 @@ func runFunction(name string) {
 		os.Exit(1)
 	case "sigterm": // registers an internal extension through the address it was given
 		lambda.StartWithOptions(rawHandler(act), lambda.WithEnableSIGTERM(func() { fmt.Println("got SIGTERM") }))
+	case "nonce": // answers each invocation with what only its caller knows
+		company.Add(companions)
+		lambda.Start(rawHandler(tellNonce))
 	case "firehose": // answers as a transformation does
 		lambda.Start(rawHandler(transform))
 	default:
@@ -86,12 +90,12 @@ func runFunction(name string) {
 	}
 }
 
-var invocations int
+var invocations atomic.Int64
 
 // act does what an event of the form {"do":…} asks for, and tells of any other
 // event what arrived.
 func act(ctx context.Context, event []byte) ([]byte, error) {
-	invocations++
+	invocations.Add(1)
 	var o struct {
 		Do   string `json:"do"`
 		Size int    `json:"size"`
@@ -116,10 +120,10 @@ func act(ctx context.Context, event []byte) ([]byte, error) {
 	case "unknown path":
 		return get("/2018-06-01/no/such/path")
 	case "count":
-		return json.Marshal(invocations)
+		return json.Marshal(invocations.Load())
 	}
 	sum := sha256.Sum256(event)
-	return json.Marshal(map[string]any{"statusCode": 200, "sha256": hex.EncodeToString(sum[:]), "size": len(event), "invocations": invocations})
+	return json.Marshal(map[string]any{"statusCode": 200, "sha256": hex.EncodeToString(sum[:]), "size": len(event), "invocations": invocations.Load()})
 }
 
 func get(path string) ([]byte, error) {

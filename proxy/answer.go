@@ -21,10 +21,10 @@ import (
 // is sent once more: the service knows the invocation by its id, so a second
 // copy is at worst refused with 403.
 func (rl *Relay) answer(inv *Invocation, a *Answer) bool {
-	status, err := rl.postAnswer(inv.ID, a)
+	status, err := rl.postAnswer(inv, a)
 	if err != nil {
 		rl.report(Event{Kind: AnswerRefused, RequestID: inv.ID, Err: err})
-		status, err = rl.postAnswer(inv.ID, a)
+		status, err = rl.postAnswer(inv, a)
 	}
 	if err != nil || status != http.StatusAccepted {
 		rl.report(Event{Kind: AnswerRefused, RequestID: inv.ID, Status: status, Err: err})
@@ -33,8 +33,8 @@ func (rl *Relay) answer(inv *Invocation, a *Answer) bool {
 	return true
 }
 
-func (rl *Relay) postAnswer(id string, a *Answer) (int, error) {
-	resp, err := rl.up.roundTrip(rl.up.answerRequest(rl.ctx, id, a))
+func (rl *Relay) postAnswer(inv *Invocation, a *Answer) (int, error) {
+	resp, err := rl.up.roundTrip(rl.up.answerRequest(rl.ctx, inv, a))
 	if err != nil {
 		return 0, err
 	}
@@ -46,14 +46,18 @@ func (rl *Relay) postAnswer(id string, a *Answer) (int, error) {
 	return resp.StatusCode, nil
 }
 
-func (u *upstream) answerRequest(ctx context.Context, id string, a *Answer) *http.Request {
+// passageHeader names one delivery of an event on Managed Instances, where a
+// reply that repeats another's is refused and one without is not checked.
+const passageHeader = "Lambda-Runtime-Invocation-Id"
+
+func (u *upstream) answerRequest(ctx context.Context, inv *Invocation, a *Answer) *http.Request {
 	verb := "/response"
 	if a.Error {
 		verb = "/error"
 	}
 	out := (&http.Request{
 		Method:        http.MethodPost,
-		URL:           &url.URL{Scheme: "http", Host: u.addr, Path: "/2018-06-01/runtime/invocation/" + id + verb},
+		URL:           &url.URL{Scheme: "http", Host: u.addr, Path: "/2018-06-01/runtime/invocation/" + inv.ID + verb},
 		Header:        make(http.Header, len(a.Header)+1),
 		Host:          u.addr,
 		Body:          io.NopCloser(bytes.NewReader(a.Body)),
@@ -63,6 +67,9 @@ func (u *upstream) answerRequest(ctx context.Context, id string, a *Answer) *htt
 		out.Body = http.NoBody
 	}
 	copyHeaders(out.Header, a.Header)
+	if passage := inv.Header.Get(passageHeader); passage != "" {
+		out.Header.Set(passageHeader, passage)
+	}
 	suppressUserAgent(out.Header)
 	if out.Header.Get("Lambda-Runtime-Function-Response-Mode") == "streaming" {
 		out.ContentLength = -1 // the service wants a streamed reply chunked

@@ -28,17 +28,17 @@ func idleUntil(now, deadline time.Time) (time.Time, bool) {
 // idle gives the Inspector the time between an invocation and the next poll.
 // No phase exists after that: the environment may freeze as soon as the poll
 // is forwarded. On Managed Instances it does not freeze, so there idle work
-// runs beside the poll, one call at a time.
+// runs beside the poll, whatever the deadline of the one that ended.
 func (rl *Relay) idle(deadline time.Time) {
 	if rl.inspector == nil {
 		return
 	}
-	until, ok := idleUntil(time.Now(), deadline)
-	if !ok {
+	if rl.concurrent {
+		rl.idleBeside()
 		return
 	}
-	if rl.concurrent {
-		rl.idleBeside(until)
+	until, ok := idleUntil(time.Now(), deadline)
+	if !ok {
 		return
 	}
 	done := make(chan struct{})
@@ -58,14 +58,21 @@ func (rl *Relay) idle(deadline time.Time) {
 	}
 }
 
-// idleBeside runs idle work beside the poll unless some runs already.
-func (rl *Relay) idleBeside(until time.Time) {
-	if !rl.idling.CompareAndSwap(false, true) {
-		return
+// idleBeside runs idle work beside the poll, one call at a time. An invocation
+// that ends during a call gets one of its own after it: what it left to do may
+// have come too late for the one under way.
+func (rl *Relay) idleBeside() {
+	if rl.ended.Add(1) > 1 {
+		return // whoever runs sees that there is more
 	}
 	rl.background.start(func() {
-		defer rl.idling.Store(false)
-		rl.callIdle(until)
+		for seen := rl.ended.Load(); ; {
+			rl.callIdle(time.Now().Add(idleCap))
+			if rl.ended.CompareAndSwap(seen, 0) {
+				return
+			}
+			seen = rl.ended.Load()
+		}
 	})
 }
 

@@ -2,6 +2,8 @@ package proxy_test
 
 import (
 	"context"
+	"net/http"
+	"strconv"
 	"testing"
 	"time"
 
@@ -42,6 +44,79 @@ func TestManagedInstances(t *testing.T) {
 		polls("a"), pollArrives(), event("2", "[]"), gets("a", 200, "[]"),
 		polls("b"), pollArrives(), event("3", "[]"), gets("b", 200, "[]"),
 	).play(t, proxy.Options{Inspector: stuck{release: release}, Concurrent: true})
+}
+
+// TestManagedInstancesPass: what Managed Instances alone say passes both ways,
+// and an event is refused while others run, under the name of its own passage.
+func TestManagedInstancesPass(t *testing.T) {
+	t.Parallel()
+	managed := func(id, body string, in time.Duration) step {
+		deadline := strconv.FormatInt(time.Now().Add(in).UnixMilli(), 10)
+		return says(http.StatusOK, body, "Lambda-Runtime-Aws-Request-Id", id, "Lambda-Runtime-Deadline-Ms", deadline,
+			"Lambda-Runtime-Client-Context", "", "Lambda-Runtime-Invocation-Id", "passage of "+id)
+	}
+	named := func(passage string) step {
+		return func(st *stage) {
+			st.Helper()
+			if got := st.pending[len(st.pending)-1].r.Header.Get("Lambda-Runtime-Invocation-Id"); got != passage {
+				st.Errorf("the reply names passage %q, want %q", got, passage)
+			}
+		}
+	}
+	script{
+		polls("a"), pollArrives(), polls("b"), pollArrives(), polls("c"), pollArrives(),
+		managed("1", "{}", time.Minute), getsHeader("a", 200, "Lambda-Runtime-Client-Context", ""),
+		managed("2", "refuse", time.Minute), answerArrives("2", "response", "no"), named("passage of 2"),
+		managed("3", "[]", -time.Second), gets("c", 200, "[]"),
+		accepts(), idles(soon), pollArrives(),
+		answers("c", "3", "late"), answerArrives("3", "response", "late"),
+		func(st *stage) { st.pending[0], st.pending[1] = st.pending[1], st.pending[0] }, // the poll of b waits on
+		says(http.StatusGone, "late"), gets("c", http.StatusGone, "late"),
+		// Its deadline has passed, which is no reason to leave idle work out.
+		polls("c"), idles(soon), pollArrives(), managed("4", "[]", time.Minute), gets("b", 200, "[]"),
+		managed("5", "[]", time.Minute), gets("c", 200, "[]"),
+	}.play(t, proxy.Options{Concurrent: true})
+}
+
+// TestIdleWorkBesideThePoll: an invocation that ends while idle work runs gets
+// a call of its own, and calls never overlap.
+func TestIdleWorkBesideThePoll(t *testing.T) {
+	t.Parallel()
+	calls, release := make(chan struct{}, 8), make(chan struct{})
+	one := func(id string) script {
+		return script{
+			polls("a"), pollArrives(), event(id, "{}"), gets("a", 200, "{}"),
+			answers("a", id, "ok"), answerArrives(id, "response", "ok"), accepts(), gets("a", 202, `{"status":"OK"}`),
+		}
+	}
+	var s script
+	s = append(s, one("1")...)
+	s = append(s, polls("a"), pollArrives(), func(*stage) { <-calls }, event("2", "{}"), gets("a", 200, "{}"))
+	s = append(s, answers("a", "2", "ok"), answerArrives("2", "response", "ok"), accepts(), gets("a", 202, `{"status":"OK"}`))
+	s = append(s, one("3")...) // its poll reports the end of 2
+	s = append(s, func(st *stage) {
+		select {
+		case <-calls:
+			st.Error("two calls at once")
+		default:
+		}
+		release <- struct{}{}
+		<-calls
+		release <- struct{}{}
+	})
+	s.play(t, proxy.Options{Inspector: signalling{calls: calls, release: release}, Concurrent: true})
+}
+
+// signalling says when idle work begins and works until it is released.
+type signalling struct {
+	inspector
+	calls   chan<- struct{}
+	release <-chan struct{}
+}
+
+func (s signalling) Idle(context.Context, time.Time) {
+	s.calls <- struct{}{}
+	<-s.release
 }
 
 func TestShutdown(t *testing.T) {

@@ -53,8 +53,8 @@ type Relay struct {
 	cancel     context.CancelFunc
 	pollCtx    context.Context // ends first: long polls never end by themselves
 	cancelPoll context.CancelFunc
-	background group // flights and idle calls
-	idling     atomic.Bool
+	background group        // flights and idle calls
+	ended      atomic.Int64 // invocations that ended since idle work beside them last came to rest
 }
 
 // New makes a relay to opts.Upstream. It opens nothing.

@@ -28,6 +28,7 @@ type runCmd struct {
 	Name        string            `help:"Function name." default:"local"`
 	Memory      int               `help:"Memory setting in MB." default:"512"`
 	Timeout     time.Duration     `help:"Function timeout." default:"10s"`
+	Concurrency int               `help:"Invocations at once, as on Lambda Managed Instances; without it one at a time."`
 	Env         map[string]string `help:"Environment variables of the function; MERLON_ variables of this shell are passed on anyway."`
 	Unprotected bool              `help:"Run without the layer, to compare."`
 	Raw         bool              `help:"Print verdict lines as they are logged."`
@@ -88,7 +89,7 @@ func (c *runCmd) options(std stdio) (emulator.Options, error) {
 		Name: c.Name, Runtime: c.Runtime, Handler: c.Handler, Command: command, TaskRoot: root,
 		Memory: c.Memory, Timeout: c.Timeout, Env: env,
 	}
-	opts := emulator.Options{Function: fn, Logs: (&logPrinter{out: std.err, raw: c.Raw}).print}
+	opts := emulator.Options{Function: fn, Concurrency: c.Concurrency, Logs: (&logPrinter{out: std.err, raw: c.Raw}).print}
 	if c.Unprotected {
 		return opts, nil
 	}

@@ -43,7 +43,7 @@ func (p *presence) onHello(h hello.Hello) {
 	p.hello.Store(&h)
 	p.seen.Store(true)
 	p.log.Info("runtime attached", zap.String("via", h.Via), zap.String("executionEnv", h.ExecutionEnv),
-		zap.String("handler", h.Handler), zap.String("logStream", h.LogStream), zap.String("program", h.Program))
+		zap.String("handler", h.Handler), zap.String("logStream", h.LogStream), zap.String("program", h.Program), zap.Int("maxConcurrency", h.MaxConcurrency))
 }
 
 // check says loudly, once for each environment, that nobody came.

@@ -28,6 +28,14 @@ func writeInvalidState(w http.ResponseWriter, err error) {
 	writeAPIError(w, http.StatusForbidden, "InvalidStateTransition", err.Error())
 }
 
+func writeTooLate(w http.ResponseWriter) {
+	writeAPIError(w, http.StatusGone, "InvokeTimeout", "Invoke timeout")
+}
+
+func writeTooLarge(w http.ResponseWriter) {
+	writeAPIError(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", errTooLarge.Error())
+}
+
 func writeInvalidRequestID(w http.ResponseWriter) {
 	writeAPIError(w, http.StatusBadRequest, "InvalidRequestID", "Invalid request ID")
 }

@@ -39,8 +39,15 @@ func (o Options) sharedEnv() map[string]string {
 		"AWS_LAMBDA_FUNCTION_NAME":        f.Name,
 		"AWS_LAMBDA_FUNCTION_VERSION":     f.Version,
 		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": strconv.Itoa(f.Memory),
-		"AWS_LAMBDA_INITIALIZATION_TYPE":  "on-demand",
+		"AWS_LAMBDA_INITIALIZATION_TYPE":  o.initializationType(),
 	}
+}
+
+func (o Options) initializationType() string {
+	if o.Concurrency > 0 {
+		return "lambda-managed-instances"
+	}
+	return "on-demand"
 }
 
 const runtimeDir = "/var/runtime"
@@ -70,6 +77,9 @@ func (o Options) runtimeEnv(api, logStream string) []string {
 	env["AWS_LAMBDA_LOG_STREAM_NAME"] = logStream
 	env["LAMBDA_TASK_ROOT"] = f.TaskRoot
 	env["LAMBDA_RUNTIME_DIR"] = runtimeDir
+	if o.Concurrency > 0 {
+		env["AWS_LAMBDA_MAX_CONCURRENCY"] = strconv.Itoa(o.Concurrency)
+	}
 	if f.managed() {
 		// "Not defined for OS-only runtimes", and images bring their own.
 		env["AWS_EXECUTION_ENV"] = "AWS_Lambda_" + f.Runtime

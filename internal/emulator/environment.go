@@ -25,6 +25,7 @@ type environment struct {
 	ready    bool          // INIT is done
 
 	runtime          runtimeState
+	pool             *pool // in place of runtime, with Options.Concurrency
 	extensions       []*extension
 	registrationOpen bool
 	runtimeProcess   *process
@@ -42,6 +43,7 @@ func newEnvironment(opts Options, l *logs, api string) *environment {
 		gone:             make(chan struct{}),
 		registrationOpen: true,
 		runtime:          runtimeState{phase: runtimeStarted, events: make(chan *invocation, 1)},
+		pool:             newPool(opts.Concurrency),
 	}
 	return env
 }

@@ -85,7 +85,7 @@ func (e *environment) register(name string, events []string) (*extension, error)
 	external := at >= 0 && e.extensions[at].external
 
 	for _, event := range events {
-		allowed := event == eventInvoke || event == eventShutdown && external
+		allowed := event == eventInvoke && e.pool == nil || event == eventShutdown && external
 		if !allowed {
 			return nil, &extensionError{"Extension.InvalidEventType", event + ": InvalidEventType"}
 		}

@@ -24,7 +24,7 @@ func (e *environment) init(ctx context.Context) *fault {
 	if f := e.startRuntime(); f != nil {
 		return f
 	}
-	if f := e.await(ctx, e.runtime.idle); f != nil {
+	if f := e.await(ctx, e.initialised); f != nil {
 		return f
 	}
 	e.update(func() { e.registrationOpen = false })

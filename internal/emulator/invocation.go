@@ -17,12 +17,14 @@ var errTimeout = errors.New("task timed out")
 type invocation struct {
 	Request
 	id       string
+	passage  string // of this delivery: the id may come again
 	arn      string
 	trace    string
 	started  time.Time
 	deadline time.Time
 
 	initDuration time.Duration
+	replying     bool // of a pool: a reply has begun; guarded by environment.mu
 
 	// The answer is decided once, by whoever comes first, and published to the
 	// caller: result and err are not written after replied is closed.
@@ -44,7 +46,7 @@ func newInvocation(req Request, opts Options) *invocation {
 	inv := &invocation{Request: req, replied: make(chan struct{})}
 	setDefault(&inv.ContentType, "application/json")
 	setDefault(&inv.RequestID, newUUID())
-	inv.id = inv.RequestID
+	inv.id, inv.passage = inv.RequestID, newUUID()
 	inv.trace = req.TraceID
 	setDefault(&inv.trace, newTraceID())
 	inv.arn = opts.functionARN()

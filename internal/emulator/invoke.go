@@ -32,6 +32,9 @@ func (l *Lambda) submit(ctx context.Context, req Request) (inv *invocation, fini
 	if len(req.Payload) > maxPayload {
 		return nil, nil, ErrRequestTooLarge
 	}
+	if l.opts.Concurrency > 0 {
+		return l.submitConcurrently(ctx, req)
+	}
 	if err := l.takeTurn(ctx); err != nil {
 		return nil, nil, err
 	}

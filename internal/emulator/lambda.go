@@ -18,8 +18,8 @@ var ErrClosed = errors.New("emulator closed")
 var ErrRequestTooLarge = fmt.Errorf("event over %d bytes", maxPayload)
 
 // Lambda is one function and its execution environment. Invocations run one
-// at a time; further ones wait in line, where the service would start another
-// environment.
+// at a time, or as many at once as Options.Concurrency says; further ones wait
+// in line, where the service would start another environment.
 type Lambda struct {
 	opts   Options
 	logs   *logs
@@ -27,8 +27,13 @@ type Lambda struct {
 	api    string
 
 	// turn holds the right to touch the environment: one invocation, Warm or
-	// Close at a time, in the order of arrival.
+	// Close at a time, in the order of arrival. Concurrent invocations hold it
+	// while they make the environment or take it down; those under way have a
+	// place, and are counted inside while they rely on the environment.
 	turn   chan struct{}
+	places chan struct{}
+	inside sync.WaitGroup
+
 	life   context.Context // ends when Close begins
 	end    context.CancelCauseFunc
 	hurry  chan struct{} // closed when Close runs out of patience
@@ -63,6 +68,7 @@ func Start(ctx context.Context, opts Options) (*Lambda, error) {
 		logs:      &logs{sink: opts.Logs},
 		api:       listener.Addr().String(),
 		turn:      make(chan struct{}, 1),
+		places:    make(chan struct{}, opts.Concurrency),
 		life:      life,
 		end:       end,
 		hurry:     make(chan struct{}),
@@ -162,6 +168,7 @@ func (l *Lambda) Close(ctx context.Context) error {
 		l.end(ErrClosed)
 		l.mu.Unlock()
 		l.turn <- struct{}{} // never passed on: nothing runs after this
+		l.inside.Wait()
 		if env := l.environment(); env != nil {
 			l.replaceEnvironment(env, reasonSpindown)
 		}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -56,10 +57,14 @@ type order struct {
 	Name string `json:"name"`
 }
 
-var invocations int
+var (
+	invocations atomic.Int64
+	met         atomic.Int64
+	everybody   = make(chan struct{})
+)
 
 func actOn(ctx context.Context, event []byte) ([]byte, error) {
-	invocations++
+	invocations.Add(1)
 	var o order
 	if err := json.Unmarshal(event, &o); err != nil {
 		return nil, err
@@ -94,7 +99,13 @@ func actOn(ctx context.Context, event []byte) ([]byte, error) {
 		fmt.Fprintln(os.Stderr, o.Name+" on stderr")
 		return []byte(`"printed"`), nil
 	case "count":
-		return json.Marshal(map[string]int{"invocations": invocations, "pid": os.Getpid()})
+		return json.Marshal(map[string]int{"invocations": int(invocations.Load()), "pid": os.Getpid()})
+	case "meet": // until so many are here at once
+		fmt.Println("met", o.Name)
+		if int(met.Add(1)) == o.Size {
+			close(everybody)
+		}
+		<-everybody
 	}
 	return event, nil
 }

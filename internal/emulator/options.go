@@ -52,6 +52,11 @@ type Options struct {
 	// repeated inside the invocation, bounded by the function's timeout.
 	InitTimeout time.Duration
 
+	// Concurrency makes the environment one of Lambda Managed Instances, which
+	// runs that many invocations at once and never freezes. The runtime is told
+	// the number, extensions only the initialization type.
+	Concurrency int
+
 	// Listen is the address of the Runtime API; default 127.0.0.1:0.
 	Listen string
 
@@ -121,6 +126,9 @@ func (o Options) check() error {
 	}
 	if !o.External && len(o.Extensions) > 0 {
 		errs = append(errs, errors.New("option Extensions: only with External; otherwise the files in Opt/extensions count"))
+	}
+	if o.Concurrency < 0 {
+		errs = append(errs, fmt.Errorf("concurrency %d: want a positive number, or 0 for one invocation at a time", o.Concurrency))
 	}
 	if o.Function.Timeout < 0 || o.InitTimeout < 0 {
 		errs = append(errs, errors.New("timeout: want a positive duration"))

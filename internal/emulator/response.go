@@ -13,13 +13,8 @@ import (
 const maxStream = 200 << 20
 
 func (e *environment) serveResponse(w http.ResponseWriter, r *http.Request) {
-	inv, err := e.beginResponse(r.PathValue("id"), runtimeResponding)
-	switch {
-	case err != nil:
-		writeInvalidState(w, err)
-		return
-	case inv == nil:
-		writeInvalidRequestID(w)
+	inv, ok := e.claim(w, r, runtimeResponding)
+	if !ok {
 		return
 	}
 	// "streaming" is the only value that exists; buffered is the absence of it.
@@ -30,7 +25,7 @@ func (e *environment) serveResponse(w http.ResponseWriter, r *http.Request) {
 			message:   "Invalid function response mode",
 			status:    StatusFailure,
 		})
-		e.endResponse()
+		e.endResponse(inv)
 		writeAPIError(w, http.StatusBadRequest, "InvalidFunctionResponseMode", "Invalid function response mode")
 		return
 	}
@@ -39,13 +34,14 @@ func (e *environment) serveResponse(w http.ResponseWriter, r *http.Request) {
 		ContentType: r.Header.Get("Content-Type"),
 		Streaming:   mode != "",
 	}
+	var err error
 	// What decides is how the caller invoked, not what the runtime declares:
 	// aws-lambda-go declares nothing, and a buffered caller of a streaming
 	// function gets the concatenation.
 	if inv.stream != nil {
 		err = inv.forward(r)
 	} else {
-		result.Payload, err = readBody(r.Body)
+		result.Payload, err = readBody(r.Body, maxPayload)
 	}
 	if err != nil {
 		e.refuseBody(w, inv, err)
@@ -56,8 +52,30 @@ func (e *environment) serveResponse(w http.ResponseWriter, r *http.Request) {
 	} else {
 		inv.settle(result, nil)
 	}
-	e.endResponse()
-	writeAccepted(w)
+	e.conclude(w, inv)
+}
+
+// claim begins a reply, or refuses it.
+func (e *environment) claim(w http.ResponseWriter, r *http.Request, to runtimePhase) (*invocation, bool) {
+	inv, err := e.beginResponse(r.PathValue("id"), r.Header.Get(headerInvocationID), to)
+	switch {
+	case errors.Is(err, errTooLate):
+		writeTooLate(w)
+	case err != nil:
+		writeInvalidState(w, err)
+	case inv == nil:
+		writeInvalidRequestID(w)
+	}
+	return inv, inv != nil
+}
+
+// conclude ends a reply that was taken whole.
+func (e *environment) conclude(w http.ResponseWriter, inv *invocation) {
+	if e.endResponse(inv) {
+		writeAccepted(w)
+	} else {
+		writeTooLate(w)
+	}
 }
 
 // forward passes the response on as it arrives.

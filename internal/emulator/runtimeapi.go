@@ -12,11 +12,17 @@ import (
 // 100 bytes ("Lambda quotas"; the sum is the service's own).
 const maxPayload = 6<<20 + 100
 
+// maxReport is the largest error report with Options.Concurrency.
+const maxReport = 1 << 20
+
 const (
 	headerRequestID    = "Lambda-Runtime-Aws-Request-Id"
 	headerErrorType    = "Lambda-Runtime-Function-Error-Type"
 	headerErrorBody    = "Lambda-Runtime-Function-Error-Body"
 	headerResponseMode = "Lambda-Runtime-Function-Response-Mode"
+	// headerInvocationID names one passage of an event, which may come again
+	// under its request id. A runtime may repeat it in its reply.
+	headerInvocationID = "Lambda-Runtime-Invocation-Id"
 )
 
 // apiHandler is everything behind AWS_LAMBDA_RUNTIME_API. Each call is served
@@ -49,7 +55,9 @@ func (l *Lambda) apiHandler() http.Handler {
 	on("POST "+x+"/exit/error", (*environment).serveExtensionExitError)
 
 	mux.HandleFunc("PUT /2022-07-01/telemetry", notSupported("Telemetry"))
-	mux.HandleFunc("PUT /2020-08-15/logs", notSupported("Logs"))
+	if l.opts.Concurrency == 0 {
+		mux.HandleFunc("PUT /2020-08-15/logs", notSupported("Logs"))
+	}
 	return refuseBrowsers(mux)
 }
 
@@ -62,7 +70,11 @@ func notSupported(name string) http.HandlerFunc {
 	}
 }
 
-func (e *environment) serveNext(w http.ResponseWriter, _ *http.Request) {
+func (e *environment) serveNext(w http.ResponseWriter, r *http.Request) {
+	if e.pool != nil {
+		e.serveNextConcurrently(w, r)
+		return
+	}
 	inv, err := e.poll()
 	if err != nil {
 		writeInvalidState(w, err)
@@ -74,42 +86,78 @@ func (e *environment) serveNext(w http.ResponseWriter, _ *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	h := w.Header()
-	setIf := func(name, value string) {
+	for name, value := range inv.header() {
 		if value != "" { // the service leaves empty headers out
 			h.Set(name, value)
 		}
 	}
-	setIf(headerRequestID, inv.id)
-	setIf("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(inv.deadline.UnixMilli(), 10))
-	setIf("Lambda-Runtime-Invoked-Function-Arn", inv.arn)
-	setIf("Lambda-Runtime-Trace-Id", inv.trace)
-	setIf("Lambda-Runtime-Client-Context", string(inv.ClientContext))
-	setIf("Lambda-Runtime-Cognito-Identity", string(inv.CognitoIdentity))
-	setIf("Lambda-Runtime-Aws-Tenant-Id", inv.TenantID)
-	h.Set("Content-Type", inv.ContentType)
+	if inv.TenantID != "" {
+		h.Set("Lambda-Runtime-Aws-Tenant-Id", inv.TenantID)
+	}
 	h.Set("Content-Length", strconv.Itoa(len(inv.Payload)))
 	w.Write(inv.Payload)
 }
 
-func (e *environment) serveError(w http.ResponseWriter, r *http.Request) {
-	inv, err := e.beginResponse(r.PathValue("id"), runtimeErrorResponse)
-	switch {
-	case err != nil:
-		writeInvalidState(w, err)
-		return
-	case inv == nil:
-		writeInvalidRequestID(w)
+// header is what a poll tells of an invocation beside the event.
+func (inv *invocation) header() map[string]string {
+	return map[string]string{
+		headerRequestID:                       inv.id,
+		"Lambda-Runtime-Deadline-Ms":          strconv.FormatInt(inv.deadline.UnixMilli(), 10),
+		"Lambda-Runtime-Invoked-Function-Arn": inv.arn,
+		"Lambda-Runtime-Trace-Id":             inv.trace,
+		"Lambda-Runtime-Client-Context":       string(inv.ClientContext),
+		"Lambda-Runtime-Cognito-Identity":     string(inv.CognitoIdentity),
+		"Content-Type":                        inv.ContentType,
+	}
+}
+
+// serveNextConcurrently answers one of many polls. Headers are there even if
+// empty, and the length of the event is not announced: the service passes it
+// on while it arrives.
+func (e *environment) serveNextConcurrently(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength != 0 {
+		writeTooLarge(w)
 		return
 	}
-	f, err := readFault(r)
+	inv, err := e.pollConcurrently(r.Context())
+	switch {
+	case err != nil:
+		e.logs.platform("GET /runtime/invocation/next: " + err.Error())
+		writeAPIError(w, http.StatusInternalServerError, "InternalServerError", "Internal Server Error")
+		return
+	case inv == nil:
+		panic(http.ErrAbortHandler)
+	}
+	h := w.Header()
+	for name, value := range inv.header() {
+		h.Set(name, value)
+	}
+	h.Set(headerInvocationID, inv.passage)
+	controller := http.NewResponseController(w)
+	// Flushing first has net/http send the event in chunks.
+	if errors.Join(controller.Flush(), writeAll(w, inv.Payload), controller.Flush()) != nil {
+		e.losePoll(inv)
+	}
+}
+
+func writeAll(w io.Writer, p []byte) error {
+	_, err := w.Write(p)
+	return err
+}
+
+func (e *environment) serveError(w http.ResponseWriter, r *http.Request) {
+	inv, ok := e.claim(w, r, runtimeErrorResponse)
+	if !ok {
+		return
+	}
+	f, err := e.readFault(r)
 	if err != nil {
 		e.refuseBody(w, inv, err)
 		return
 	}
 	f.status = StatusError
 	inv.settleFault(f)
-	e.endResponse()
-	writeAccepted(w)
+	e.conclude(w, inv)
 }
 
 func (e *environment) serveInitError(w http.ResponseWriter, r *http.Request) {
@@ -117,7 +165,11 @@ func (e *environment) serveInitError(w http.ResponseWriter, r *http.Request) {
 		writeInvalidState(w, err)
 		return
 	}
-	f, err := readFault(r)
+	f, err := e.readFault(r)
+	if errors.Is(err, errTooLarge) {
+		writeTooLarge(w)
+		return
+	}
 	if err != nil {
 		writeAPIError(w, http.StatusBadRequest, "TruncatedHTTPRequest", "HTTP request detected as truncated")
 		return
@@ -129,8 +181,12 @@ func (e *environment) serveInitError(w http.ResponseWriter, r *http.Request) {
 
 // readFault takes an error report. Any body is accepted: its JSON shape is a
 // convention between runtimes and callers. The X-Ray cause is not kept.
-func readFault(r *http.Request) (*fault, error) {
-	body, err := readBody(r.Body)
+func (e *environment) readFault(r *http.Request) (*fault, error) {
+	limit := maxPayload
+	if e.pool != nil {
+		limit = maxReport
+	}
+	body, err := readBody(r.Body, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -147,13 +203,13 @@ func readFault(r *http.Request) (*fault, error) {
 //lint:ignore ST1005 the service's own words
 var errTooLarge = fmt.Errorf("Exceeded maximum allowed payload size (%d bytes).", maxPayload)
 
-// readBody reads a buffered body up to the service's limit.
-func readBody(r io.Reader) ([]byte, error) {
-	body, err := io.ReadAll(io.LimitReader(r, maxPayload+1))
+// readBody reads a buffered body up to a limit.
+func readBody(r io.Reader, limit int) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(r, int64(limit)+1))
 	if err != nil {
 		return nil, err
 	}
-	if len(body) > maxPayload {
+	if len(body) > limit {
 		return nil, errTooLarge
 	}
 	return body, nil
@@ -162,7 +218,7 @@ func readBody(r io.Reader) ([]byte, error) {
 // refuseBody ends an invocation whose answer could not be taken: too large, or
 // cut off. The runtime may poll again.
 func (e *environment) refuseBody(w http.ResponseWriter, inv *invocation, err error) {
-	defer e.endResponse()
+	defer e.endResponse(inv)
 	if errors.Is(err, errTooLarge) {
 		inv.settleFault(&fault{
 			errorType: "Function.ResponseSizeTooLarge",
@@ -170,7 +226,7 @@ func (e *environment) refuseBody(w http.ResponseWriter, inv *invocation, err err
 			payload:   responseTooLarge,
 			status:    StatusError,
 		})
-		writeAPIError(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", errTooLarge.Error())
+		writeTooLarge(w)
 	} else {
 		inv.settleFault(truncated)
 		writeAPIError(w, http.StatusBadRequest, "TruncatedHTTPRequest", "HTTP request detected as truncated")

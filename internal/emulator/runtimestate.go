@@ -88,9 +88,12 @@ func (r *runtimeState) release(inv *invocation) {
 
 // beginResponse claims the invocation for the one answer it may have. The nil
 // invocation stands for an unknown id.
-func (e *environment) beginResponse(id string, to runtimePhase) (*invocation, error) {
+func (e *environment) beginResponse(id, passage string, to runtimePhase) (*invocation, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if e.pool != nil {
+		return e.pool.beginResponse(id, passage)
+	}
 	r := &e.runtime
 	if r.current == nil || r.current.id != id {
 		return nil, nil
@@ -102,16 +105,29 @@ func (e *environment) beginResponse(id string, to runtimePhase) (*invocation, er
 	return r.current, nil
 }
 
-// endResponse makes the runtime ready to poll again.
-func (e *environment) endResponse() {
-	e.update(func() { e.runtime.phase = runtimeResponseSent })
+// endResponse makes the runtime ready to poll again. Of a pool it reports
+// whether the invocation was still running: a reply that it outlived came in
+// time to begin and too late to count.
+func (e *environment) endResponse(inv *invocation) (inTime bool) {
+	inTime = true
+	e.update(func() {
+		if e.pool == nil {
+			e.runtime.phase = runtimeResponseSent
+		} else if inTime = e.pool.running[inv.id] == inv; inTime {
+			delete(e.pool.running, inv.id)
+		} else {
+			delete(e.pool.timedOut, inv.id)
+		}
+	})
+	return inTime
 }
 
 // initError is legal until the first poll.
 func (e *environment) initError() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.runtime.phase != runtimeStarted || e.runtime.polling {
+	polled := e.runtime.polling || e.pool != nil && e.pool.polled
+	if e.runtime.phase != runtimeStarted || polled {
 		return &transitionError{e.runtime.phase, runtimeInitError, causeNotAllowed}
 	}
 	e.runtime.phase = runtimeInitError
@@ -121,4 +137,12 @@ func (e *environment) initError() error {
 // idle reports that the runtime waits for an event. mu must be held.
 func (r *runtimeState) idle() bool {
 	return r.polling
+}
+
+// initialised reports that the runtime's part of INIT is done. mu must be held.
+func (e *environment) initialised() bool {
+	if e.pool != nil {
+		return e.pool.polled
+	}
+	return e.runtime.idle()
 }

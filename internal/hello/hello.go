@@ -31,14 +31,14 @@ type Hello struct {
 	Handler        string // _HANDLER
 	LogStream      string // AWS_LAMBDA_LOG_STREAM_NAME
 	RuntimeAPI     string // the address the runtime would otherwise poll; another proxy's, if one is chained
-	MaxConcurrency int    // AWS_LAMBDA_MAX_CONCURRENCY; 0 unless on Managed Instances
+	MaxConcurrency int    // AWS_LAMBDA_MAX_CONCURRENCY; 0 unless on Managed Instances; the initialization type decides how we run
 }
 
 // FromEnvironment collects the facts from the wrapper's own environment.
 func FromEnvironment(environ []string, via, program string) Hello {
 	n, err := strconv.Atoi(lookup(environ, "AWS_LAMBDA_MAX_CONCURRENCY"))
 	if err != nil || n < 0 {
-		n = 0 // absent, or not the platform's: the extension then assumes no concurrency limit
+		n = 0 // absent, or not the platform's
 	}
 	return Hello{
 		Via:            via,
