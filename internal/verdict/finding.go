@@ -44,12 +44,13 @@ const (
 	PlaceBody           // leaf of a decoded body, or the body itself
 	PlaceArgument       // leaf of an event that is not HTTP
 	PlaceContext        // Runtime API header that reaches the handler's context
+	PlaceResponse       // the function's response
 )
 
 var placeNames = [...]string{
 	PlaceUnknown: "unknown", PlaceMethod: "method", PlaceTarget: "target", PlacePath: "path",
 	PlaceQuery: "query", PlaceHeader: "header", PlaceCookie: "cookie", PlaceBody: "body",
-	PlaceArgument: "argument", PlaceContext: "context",
+	PlaceArgument: "argument", PlaceContext: "context", PlaceResponse: "response",
 }
 
 // String returns the place as it is written in verdicts and policies.

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -61,6 +62,44 @@ func promote(text string) string {
 		to.WriteString(line)
 	}
 	b.WriteString(moved.String())
+	return b.String()
+}
+
+// partOf keeps the rules about responses of one part.
+func partOf(text string, part Part) string {
+	var b strings.Builder
+	mine := true
+	for line := range strings.Lines(text) {
+		if id, err := strconv.Atoi(between(line, `"id:`, ",")); err == nil { // or it belongs to the one before
+			mine = aboutErrors(id) == (part == Errors)
+		}
+		if mine || strings.HasPrefix(line, "SecMarker ") {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
+}
+
+// aboutErrors reports whether a rule about responses is about error messages.
+func aboutErrors(id int) bool {
+	switch id / 1000 {
+	case 951, 952, 953, 954:
+		return true
+	case 9_104:
+		return id < 9_104_020
+	}
+	return id == 950150 || id == 956100
+}
+
+// initialisation keeps of the Core Rule Set's request rules those that give its
+// variables their values.
+func initialisation(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		if id := between(line, `"id:`, ","); strings.HasPrefix(id, "901") && !strings.Contains(line, ",chain") {
+			b.WriteString(line)
+		}
+	}
 	return b.String()
 }
 

@@ -20,13 +20,19 @@ const Version = "crs-4.25.0"
 //go:embed crs merlon/*.conf screen
 var files embed.FS
 
-// ScreenFile names the program of a paranoia level in this package.
-func ScreenFile(level int) string { return fmt.Sprintf("screen/pl%d.bin", level) }
+// ScreenFile names the program of a part at a paranoia level in this package.
+// About responses, levels 3 and 4 have no rules of their own.
+func ScreenFile(part Part, level int) string {
+	if part == Requests {
+		return fmt.Sprintf("screen/pl%d.bin", level)
+	}
+	return fmt.Sprintf("screen/%s%d.bin", [...]string{Pages: "pages", Errors: "errors"}[part], min(level, 2))
+}
 
-// Screen is the program that policy/screen loads for the default rule set at a
-// paranoia level. It was compiled from SecLang of the same level.
-func Screen(level int) []byte {
-	data, err := files.ReadFile(ScreenFile(level))
+// Screen is the program that policy/screen loads for a part of the default rule
+// set at a paranoia level. It was compiled from SecLang of the same.
+func Screen(part Part, level int) []byte {
+	data, err := files.ReadFile(ScreenFile(part, level))
 	if err != nil {
 		panic("bug: there is a screen for each paranoia level: " + err.Error())
 	}
@@ -56,7 +62,20 @@ type Options struct {
 	// Plain takes CRS's rules as they are written instead of the reduced form,
 	// with the same set-up: to compare the two.
 	Plain bool
+	// Part takes rules about responses instead of those about requests.
+	Part Part
 }
+
+// Part is what rules look at.
+type Part uint8
+
+// The parts. Those about responses are two, because few responses are error
+// replies, and most rules are about these.
+const (
+	Requests Part = iota
+	Pages         // rules about any response; of CRSOnly, all about responses
+	Errors        // rules about error replies
+)
 
 // Data is the file system of the phrase files that @pmFromFile reads.
 func Data() fs.FS {
@@ -79,8 +98,20 @@ func Compose(fsys fs.FS, o Options) string {
 		add("crs/coraza.conf")
 		add("crs/crs-setup.conf")
 		b.WriteString(setup(o) + o.Setup)
-		add("crs/request.conf")
+		if o.Part != Requests {
+			b.WriteString(initialisation(read(fsys, "crs/request.conf")))
+		} else {
+			add("crs/request.conf")
+		}
 		add("crs/response.conf")
+		return b.String()
+	}
+	if o.Part != Requests {
+		add("merlon/response-engine.conf")
+		b.WriteString(setup(o))
+		b.WriteString(partOf(upTo(o.Paranoia, read(fsys, "crs/lean-response.conf")), o.Part))
+		add("merlon/response-overlay.conf")
+		b.WriteString(partOf(read(fsys, "merlon/responses.conf"), o.Part))
 		return b.String()
 	}
 	add("merlon/engine.conf")

@@ -86,8 +86,8 @@ func (s *Scratch) each(sel *selection, f func(string) bool) bool {
 			return true
 		}
 	}
-	return s.eachArg(sel, f) || s.eachPair(sel, slotArgGet, slotArgGetName, s.query, f) ||
-		s.eachPair(sel, slotCookie, slotCookieName, s.cookies, f) || s.eachHeader(sel, f)
+	return s.eachArg(sel, f) || s.eachHeader(sel, slotReplyHeader, slotReplyHeaderName, s.in.ReplyHeaders, f) || s.eachPair(sel, slotArgGet, slotArgGetName, s.query, f) ||
+		s.eachPair(sel, slotCookie, slotCookieName, s.cookies, f) || s.eachHeader(sel, slotHeader, slotHeaderName, s.in.Headers, f)
 }
 
 func (s *Scratch) eachArg(sel *selection, f func(string) bool) bool {
@@ -101,10 +101,10 @@ func (s *Scratch) eachArg(sel *selection, f func(string) bool) bool {
 	return false
 }
 
-func (s *Scratch) eachHeader(sel *selection, f func(string) bool) bool {
-	for i := range s.in.Headers {
-		h := &s.in.Headers[i]
-		if h.Name != "" && s.pick(sel, slotHeader, slotHeaderName, h.Name, h.Value, f) {
+func (s *Scratch) eachHeader(sel *selection, values, names slot, headers []Header, f func(string) bool) bool {
+	for i := range headers {
+		h := &headers[i]
+		if h.Name != "" && s.pick(sel, values, names, h.Name, h.Value, f) {
 			return true
 		}
 	}

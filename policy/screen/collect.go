@@ -48,6 +48,15 @@ func (s *Scratch) collect() {
 		s.add(slotArgPostName-slot(a.Origin&1)+slot(a.Origin>>1), a.Name, a.Name, InArgName, i)
 	}
 	s.add(slotBody, "", in.Body, InBody, 0)
+	s.add(slotReplyStatus, "", in.Status, InTransaction, 0)
+	s.add(slotReplyBody, "", in.Reply, InBody, 0)
+	for i := range in.ReplyHeaders {
+		h := &in.ReplyHeaders[i]
+		if h.Name != "" {
+			s.add(slotReplyHeader, h.Name, h.Value, InHeader, i)
+			s.add(slotReplyHeaderName, h.Name, h.Name, InHeaderName, i)
+		}
+	}
 	if s.p.used(slotBodyLength) {
 		s.add(slotBodyLength, "", s.single(slotBodyLength), InBody, 0)
 	}
@@ -131,6 +140,10 @@ func (s *Scratch) single(sl slot) string {
 		return s.in.RemoteAddr
 	case slotBody:
 		return s.in.Body
+	case slotReplyStatus:
+		return s.in.Status
+	case slotReplyBody:
+		return s.in.Reply
 	case slotBodyLength:
 		return s.decimal(len(s.in.Body))
 	case slotCombined:

@@ -78,7 +78,7 @@ func (c *compiler) rule(i int) error {
 	m := meta{id: int32(r.ID)}
 	switch {
 	case c.fate[i] == gated:
-		m.class, m.keep = Gated, r.Phase > 2
+		m.class, m.keep = Gated, r.Phase > c.lastPhase()
 	case c.fate[i] == idle:
 		m.class = Bookkeeping
 	case c.fate[i] == never:
@@ -178,7 +178,8 @@ func (c *compiler) compileRule(i int) (rule, error) {
 // headCounts reports whether every target is a count of something of the head.
 func (c *compiler) headCounts(r *seclang.Rule) bool {
 	for _, v := range r.Variables {
-		for _, s := range slotsOf[v.Name] {
+		slots, _ := c.slotsOf(v.Name)
+		for _, s := range slots {
 			if !headSlots.has(s) {
 				return false
 			}
@@ -215,7 +216,7 @@ func (c *compiler) targets(out *rule, vars []seclang.Variable) (all slotSet, err
 			}
 			continue
 		}
-		slots, ok := slotsOf[v.Name]
+		slots, ok := c.slotsOf(v.Name)
 		if !ok {
 			return 0, unknown("variable %s", v.Name)
 		}

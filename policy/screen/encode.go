@@ -13,7 +13,7 @@ import (
 )
 
 // magic begins a written program. The number counts forms: a reader takes its own only.
-const magic = "merlon screen 3\n"
+const magic = "merlon screen 4\n"
 
 // MarshalBinary returns the flat form that Load reads: no pattern is analysed
 // and no SecLang read when a program starts from it.

@@ -25,10 +25,12 @@ type index struct {
 	metaHead []bool    // by meta: a head rule
 	byID     []int32   // metas by ascending id
 	budget   *automaton.Budget
-	unknown  bool     // a rule is of class Unknown
-	whole    bool     // a rule that always runs looks at all arguments
-	kept     []uint64 // rules never narrowed away
-	captive  []uint64 // rules with a link that tests what the starter captured
+	unknown  bool // a rule is of class Unknown
+	// responses: a rule looks at the body of a response.
+	responses bool
+	whole     bool     // a rule that always runs looks at all arguments
+	kept      []uint64 // rules never narrowed away
+	captive   []uint64 // rules with a link that tests what the starter captured
 
 	triggers []transform.Bytes // by node
 	own      [][]uint64        // rules applied to the text of a node
@@ -103,6 +105,7 @@ func (p *Program) finish() {
 		if r.slots == 0 {
 			continue
 		}
+		p.responses = p.responses || r.slots.has(slotReplyBody)
 		put(p.all, i)
 		p.indexTargets(i)
 		p.indexCondition(i)

@@ -24,6 +24,12 @@ type Input struct {
 	// Body is the content of REQUEST_BODY; REQUEST_BODY_LENGTH is its length if it is not empty.
 	Body string
 
+	// Status, ReplyHeaders and Reply are a response, for a program of rules about
+	// responses. Reply is the content of RESPONSE_BODY.
+	Status       string
+	ReplyHeaders []Header
+	Reply        string
+
 	// Opaque tells that the transaction carries what the screen does not model
 	// (files, multipart parts, XML, an error of a body parser): always to Coraza.
 	Opaque bool

@@ -26,8 +26,9 @@ type finder struct {
 
 // The finders are one for the rules of each node, and then these.
 const (
-	anywhere = iota // of all nodes
-	stripped        // in texts without junk
+	anywhere   = iota // of all nodes
+	stripped          // in texts without junk
+	rarestOnly        // of each rule, the clause that is the least likely to hold
 	moreFinders
 )
 
@@ -39,6 +40,12 @@ func (p *Program) finder(i int) *literal.Finder {
 		for r := range p.rules {
 			at := p.rules[r].nodes
 			if i < len(p.nodes) && !has(p.own[i], int32(r)) || len(at) == 0 {
+				continue
+			}
+			if i == len(p.nodes)+rarestOnly {
+				if c := p.rules[r].rarestWords(); c != nil {
+					put(wanted, int(c.literal))
+				}
 				continue
 			}
 			for j := range p.rules[r].clauses {
@@ -157,6 +164,9 @@ func (s *Scratch) look(t int) {
 		return
 	}
 	p := s.p
+	if p.responses && !s.rarestHold(r, tx.text, normal) {
+		return
+	}
 	for _, i := range s.findersFor(t) {
 		if !s.tries(r, i) {
 			continue
@@ -169,6 +179,40 @@ func (s *Scratch) look(t int) {
 	if i := len(p.nodes) + stripped; r.junk && s.unsureStripped() && s.tries(r, i) && !p.finder(i).Empty() {
 		p.finder(i).Find(s.withoutJunk(normal), r.strip)
 	}
+}
+
+// rarestWords returns the clause of a rule whose words are the rarest, nil if
+// there is none that can be looked for in any text.
+func (r *rule) rarestWords() (rarest *clause) {
+	for i := range r.clauses {
+		c := &r.clauses[i]
+		if c.literal >= 0 && !c.common && !c.stripped && (rarest == nil || c.weight < rarest.weight) {
+			rarest = c
+		}
+	}
+	return rarest
+}
+
+// rarestHold looks for the rarest words of each rule, and takes those rules out of
+// s.unsure that have theirs not. It reports whether any are left. Responses are
+// long, and most rules about them have a word that hardly any of them has.
+func (s *Scratch) rarestHold(res *scanned, text, normal string) bool {
+	p := s.p
+	f := p.finder(len(p.nodes) + rarestOnly)
+	f.Find(text, res.plain)
+	if len(normal) != len(text) {
+		f.Find(normal, res.plain)
+	}
+	left := uint64(0)
+	for w, word := range s.unsure {
+		for ; word != 0; word &= word - 1 {
+			if c := p.rules[w<<6+bits.TrailingZeros64(word)].rarestWords(); c != nil && !c.holds(res) {
+				s.unsure[w] &^= word & -word
+			}
+		}
+		left |= s.unsure[w]
+	}
+	return left != 0
 }
 
 // scan looks for all literals in a short text, and without its junk if a rule of s.unsure asks.

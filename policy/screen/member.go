@@ -58,7 +58,7 @@ func (c *compiler) member(r, l *seclang.Rule, starter *rule) (m member, ok bool,
 		return m, c.captures(&m, r, &l.Variables[0], starter), nil
 	}
 	for _, v := range l.Variables {
-		slots, known := slotsOf[v.Name]
+		slots, known := c.slotsOf(v.Name)
 		switch {
 		case strings.HasPrefix(v.Name, "MATCHED_"):
 			return m, false, nil // what the links before it matched

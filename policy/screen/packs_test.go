@@ -55,7 +55,7 @@ func vectorTexts(t *testing.T) (out []string) {
 
 // TestPacksAreScreened: no rule that ships goes to Coraza for want of a screen.
 func TestPacksAreScreened(t *testing.T) {
-	p, err := screen.Load(rules.Screen(1))
+	p, err := screen.Load(rules.Screen(rules.Requests, 1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func TestPacksAreScreened(t *testing.T) {
 // rules that ship: on the packs' own vectors in every place, and on what can be
 // made of them and of the packs' patterns.
 func TestDifferentialPacks(t *testing.T) {
-	p, err := screen.Load(rules.Screen(1))
+	p, err := screen.Load(rules.Screen(rules.Requests, 1))
 	if err != nil {
 		t.Fatal(err)
 	}

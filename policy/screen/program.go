@@ -28,6 +28,9 @@ import (
 type Options struct {
 	// Paranoia is the detection paranoia level, 1 to 4. Rules of higher levels are not evaluated.
 	Paranoia int
+	// Responses compiles the rules about responses (phases 3 and 4) instead of
+	// those about requests. Phases 1 and 2 may then hold set-up alone.
+	Responses bool
 	// Data returns the content of a file named by @pmFromFile.
 	Data func(name string) ([]byte, error)
 }

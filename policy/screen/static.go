@@ -18,13 +18,21 @@ const (
 	idle                      // its starter cannot match, hit or no hit
 )
 
-// settle reads the rules in the order Coraza runs them, phase 1 then phase 2,
+// lastPhase is the last phase that transactions of the program run.
+func (c *compiler) lastPhase() int {
+	if c.opt.Responses {
+		return 4
+	}
+	return 2
+}
+
+// settle reads the rules in the order Coraza runs them, phase by phase,
 // and decides those that depend on configuration alone: initialisation,
 // paranoia gates, score thresholds. What it decides holds while no rule is
 // reported as a hit; guarded rules are those for which that matters.
 func (c *compiler) settle() {
 	c.fate = make([]disposition, len(c.rules))
-	for phase := 1; phase <= 2; phase++ {
+	for phase := 1; phase <= c.lastPhase(); phase++ {
 		until := ""
 		for i := range c.rules {
 			r := &c.rules[i]
@@ -35,7 +43,7 @@ func (c *compiler) settle() {
 				continue
 			}
 			if r.Phase != phase {
-				if r.Phase > 2 {
+				if r.Phase > c.lastPhase() {
 					c.fate[i] = gated
 				}
 				continue

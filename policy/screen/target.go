@@ -19,6 +19,8 @@ const (
 	slotBody
 	slotBodyLength
 	slotCombined
+	slotReplyStatus
+	slotReplyBody
 	slotArgGet
 	slotArgPost
 	slotArgPath
@@ -29,6 +31,8 @@ const (
 	slotCookieName
 	slotHeader
 	slotHeaderName
+	slotReplyHeader
+	slotReplyHeaderName
 	slotCount
 )
 
@@ -58,6 +62,23 @@ var slotsOf = map[string][]slot{
 	"REQUEST_COOKIES_NAMES": {slotCookieName},
 	"REQUEST_HEADERS":       {slotHeader},
 	"REQUEST_HEADERS_NAMES": {slotHeaderName},
+}
+
+// replySlotsOf are those of a program for responses besides.
+var replySlotsOf = map[string][]slot{
+	"RESPONSE_STATUS":        {slotReplyStatus},
+	"RESPONSE_BODY":          {slotReplyBody},
+	"RESPONSE_HEADERS":       {slotReplyHeader},
+	"RESPONSE_HEADERS_NAMES": {slotReplyHeaderName},
+}
+
+// slotsOf returns the slots of a variable, if the program computes it.
+func (c *compiler) slotsOf(variable string) ([]slot, bool) {
+	if slots, ok := slotsOf[variable]; ok {
+		return slots, true
+	}
+	slots, ok := replySlotsOf[variable]
+	return slots, ok && c.opt.Responses
 }
 
 // absent are the collections that are empty unless Input.Opaque says otherwise.

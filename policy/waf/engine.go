@@ -32,7 +32,8 @@ type Options struct {
 	Rules rules.Options
 	// Custom are the user's own rules, as seclang.Vet has taken them. Empty, they
 	// cost nothing.
-	Custom []seclang.Rule
+	Custom    []seclang.Rule
+	Responses Responses
 	// NoScreen sends every event to Coraza, for comparison.
 	NoScreen bool
 	// Log gets the lines that Coraza writes about matched rules to a web server's
@@ -50,7 +51,10 @@ type Engine struct {
 	chunks  sync.Pool
 	late    atomic.Int32 // evaluations given up on that still run
 	custom  *Engine      // of the user's own rules; nil without any
-	mine    bool         // this is that engine
+	// pages and errors are of the rules about responses; nil if these are not looked
+	// at, errors also if pages has all rules.
+	pages, errors *Engine
+	mine          bool // this is that engine
 
 	build sync.Once // of what follows
 	waf   coraza.WAF
@@ -68,11 +72,21 @@ func New(o Options) (*Engine, error) {
 		e.custom = newEngine(o)
 		e.custom.mine = true
 	}
+	var err error
+	if o.Responses.On {
+		if e.pages, err = newPart(o, rules.Pages); err != nil {
+			return nil, err
+		}
+		if o.Rules.Set == rules.Default {
+			if e.errors, err = newPart(o, rules.Errors); err != nil {
+				return nil, err
+			}
+		}
+	}
 	if o.NoScreen || o.Rules.Set != rules.Default {
 		return e, e.Warm()
 	}
-	var err error
-	if e.program, err = screen.Load(rules.Screen(o.Rules.Paranoia)); err != nil {
+	if e.program, err = screen.Load(rules.Screen(rules.Requests, o.Rules.Paranoia)); err != nil {
 		return nil, fmt.Errorf("load screen: %w", err)
 	}
 	return e, nil

@@ -71,7 +71,7 @@ func reporting(id int, s types.RuleSeverity) bool {
 }
 
 func detection(id int) bool {
-	return id >= 911000 && id < 949000 || id >= firstOwn
+	return id >= 911000 && id < 949000 || id >= 950100 && id < 959000 || id >= firstOwn
 }
 
 // firstOwn is the lowest id of a detection rule that is not the Core Rule Set's.

@@ -15,7 +15,7 @@ func BenchmarkStart(b *testing.B) {
 	b.Run("screen", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := screen.Load(rules.Screen(1)); err != nil {
+			if _, err := screen.Load(rules.Screen(rules.Requests, 1)); err != nil {
 				b.Fatal(err)
 			}
 		}

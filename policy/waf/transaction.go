@@ -32,14 +32,8 @@ func (e *Engine) run(in *screen.Input, narrow [][2]int) (m matches, err error) {
 	}
 	tx := e.open()
 	defer e.finish(tx, &err)
-	if len(narrow) > 0 {
-		n, ok := tx.(narrower)
-		if !ok {
-			return m, errors.New("bug: this Coraza's transactions cannot leave out rules")
-		}
-		for _, r := range narrow {
-			n.RemoveRuleByIDRange(r[0], r[1])
-		}
+	if err := without(tx, narrow); err != nil {
+		return m, err
 	}
 	if err := feed(tx, in); err != nil {
 		return m, err
@@ -51,6 +45,18 @@ func (e *Engine) run(in *screen.Input, narrow [][2]int) (m matches, err error) {
 	m.score, err = score(tx)
 	m.rules = tx.MatchedRules()
 	return m, err
+}
+
+// without leaves out ranges of rules.
+func without(tx types.Transaction, ranges [][2]int) error {
+	n, ok := tx.(narrower)
+	if !ok {
+		return errors.New("bug: this Coraza's transactions cannot leave out rules")
+	}
+	for _, r := range ranges {
+		n.RemoveRuleByIDRange(r[0], r[1])
+	}
+	return nil
 }
 
 // feed hands over a transaction's input. An event that is no HTTP request has

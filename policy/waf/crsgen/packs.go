@@ -11,7 +11,19 @@ import (
 // They are written for people, with continued lines, comments and Coraza's own
 // names of the operators.
 func Packs(dir fs.FS) (map[string][]byte, error) {
-	names, err := fs.Glob(dir, "merlon/pack/*.conf") // sorted
+	requests, err := pack(dir, "merlon/pack/*.conf")
+	if err != nil {
+		return nil, err
+	}
+	responses, err := pack(dir, "merlon/pack/response/*.conf")
+	if err != nil {
+		return nil, err
+	}
+	return map[string][]byte{"merlon/packs.conf": requests, "merlon/responses.conf": responses}, nil
+}
+
+func pack(dir fs.FS, pattern string) ([]byte, error) {
+	names, err := fs.Glob(dir, pattern) // sorted
 	if err != nil {
 		return nil, fmt.Errorf("list packs: %w", err)
 	}
@@ -32,5 +44,5 @@ func Packs(dir fs.FS) (map[string][]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reduce packs: %w", err)
 	}
-	return map[string][]byte{"merlon/packs.conf": []byte(lean)}, nil
+	return []byte(lean), nil
 }

@@ -70,21 +70,37 @@ func write(dir string, files map[string][]byte) error {
 // second.
 func screens(fsys fs.FS) (map[string][]byte, error) {
 	programs := map[string][]byte{}
-	for level := 1; level <= 4; level++ {
-		text := rules.Compose(fsys, rules.Options{Paranoia: level, Threshold: 5})
-		parsed, err := seclang.Parse(seclang.Source{Name: "rules", Text: rules.StockOperators(text)})
+	for _, o := range compositions() {
+		name := rules.ScreenFile(o.Part, o.Paranoia)
+		data, err := compile(fsys, o)
 		if err != nil {
-			return nil, fmt.Errorf("paranoia level %d: %w", level, err)
+			return nil, fmt.Errorf("%s: %w", name, err)
 		}
-		p, err := screen.Compile(parsed, screen.Options{Paranoia: level, Data: func(name string) ([]byte, error) {
-			return fs.ReadFile(fsys, "crs/"+name)
-		}})
-		if err != nil {
-			return nil, fmt.Errorf("paranoia level %d: %w", level, err)
-		}
-		if programs[rules.ScreenFile(level)], err = p.MarshalBinary(); err != nil {
-			return nil, fmt.Errorf("paranoia level %d: %w", level, err)
-		}
+		programs[name] = data
 	}
 	return programs, nil
+}
+
+// compositions are the rule sets that have a screen.
+func compositions() (all []rules.Options) {
+	for _, part := range []rules.Part{rules.Requests, rules.Pages, rules.Errors} {
+		for level := 1; level <= 4 && (part == rules.Requests || level <= 2); level++ {
+			all = append(all, rules.Options{Part: part, Paranoia: level, Threshold: 5})
+		}
+	}
+	return all
+}
+
+func compile(fsys fs.FS, o rules.Options) ([]byte, error) {
+	parsed, err := seclang.Parse(seclang.Source{Name: "rules", Text: rules.StockOperators(rules.Compose(fsys, o))})
+	if err != nil {
+		return nil, err
+	}
+	p, err := screen.Compile(parsed, screen.Options{Paranoia: o.Paranoia, Responses: o.Part != rules.Requests, Data: func(name string) ([]byte, error) {
+		return fs.ReadFile(fsys, "crs/"+name)
+	}})
+	if err != nil {
+		return nil, err
+	}
+	return p.MarshalBinary()
 }

@@ -15,9 +15,9 @@ func TestScreensAreCurrent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for level := 1; level <= 4; level++ {
-		if !bytes.Equal(programs[rules.ScreenFile(level)], rules.Screen(level)) {
-			t.Errorf("%s is stale: run make rules", rules.ScreenFile(level))
+	for _, o := range compositions() {
+		if name := rules.ScreenFile(o.Part, o.Paranoia); !bytes.Equal(programs[name], rules.Screen(o.Part, o.Paranoia)) {
+			t.Errorf("%s is stale: run make rules", name)
 		}
 	}
 }
