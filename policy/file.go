@@ -10,10 +10,9 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/lexer"
-	"github.com/goccy/go-yaml/token"
 
 	"github.com/merlon-security/merlon/internal/event"
+	"github.com/merlon-security/merlon/internal/plainyaml"
 	"github.com/merlon-security/merlon/internal/verdict"
 	"github.com/merlon-security/merlon/policy/seclang"
 )
@@ -85,7 +84,7 @@ func Read(data []byte) (*File, error) {
 	if len(data) > maxFile {
 		return nil, fmt.Errorf("policy file has %d bytes: at most %d are read", len(data), maxFile)
 	}
-	if err := plainYAML(data); err != nil {
+	if err := plainyaml.Check(data); err != nil {
 		return nil, fmt.Errorf("policy file: %w", err)
 	}
 	var f File
@@ -154,35 +153,6 @@ func topLevel(text string) map[string][]byte {
 		sections[name] = append(sections[name], line...)
 	}
 	return sections
-}
-
-// plainYAML refuses what a reviewer may read differently from us: a second
-// document, which would be ignored, and anchors, aliases, merge keys and tags,
-// with which a line says something elsewhere. Ten aliases of ten aliases are
-// also how a short file becomes a long one.
-func plainYAML(data []byte) error {
-	documents := 0
-	for _, t := range lexer.Tokenize(string(data)) {
-		what := ""
-		switch t.Type {
-		case token.AnchorType:
-			what = "anchors"
-		case token.AliasType:
-			what = "aliases"
-		case token.MergeKeyType:
-			what = "merge keys"
-		case token.TagType:
-			what = "tags (a text that begins with ! stands in quotes)"
-		case token.DocumentHeaderType:
-			if documents++; documents > 1 || t.Prev != nil && t.Prev.Type != token.CommentType && t.Prev.Type != token.DocumentHeaderType {
-				what = "several documents"
-			}
-		}
-		if what != "" {
-			return fmt.Errorf("[%d:%d] %s are not allowed", t.Position.Line, t.Position.Column, what)
-		}
-	}
-	return nil
 }
 
 func (f *File) check(where func() map[string]spot) error {

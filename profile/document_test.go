@@ -1,0 +1,121 @@
+package profile
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+const sample = `apiVersion: merlon.dev/v1
+kind: Profile
+metadata:
+  function: orders
+  code: "version:7"
+  source: learned
+  version: 3
+ingress:
+  - trigger: function-url
+    routes:
+      - route: "GET /orders/{int}"
+        query:
+          - {path: page, type: [string], length: 1-4, chars: [digit], format: integer}
+      - route: "POST /orders"
+        contentTypes: ["application/json"]
+        body:
+          - {path: customer, type: [object]}
+          - {path: "customer.e-mail", type: [string], length: 5-64, chars: [lower, digit, dot, at], format: email}
+          - {path: "customer[\"a.b\"]", type: [string, "null"], length: 0-8}
+          - {path: items, type: [array], size: 1-12}
+          - {path: "items[].quantity", type: [number], number: "1..50", whole: true}
+          - {path: "labels.*", type: [string], values: ["open", "paid"]}
+  - trigger: sqs
+    sources:
+      - "arn:aws:sqs:eu-central-1:123456789012:orders"
+    event:
+      - {path: "Records[].body.id", type: [string], format: uuid}
+provenance: {samples: 41233, environments: 812, first: "2026-10-01", last: "2026-10-14", unseen: 0.0004}
+`
+
+func TestDocumentRoundTrip(t *testing.T) {
+	t.Parallel()
+	d, err := Parse([]byte(sample))
+	if err != nil {
+		t.Fatal(err)
+	}
+	once := d.Canonical()
+	again, err := Parse(once)
+	if err != nil {
+		t.Fatalf("what Canonical writes is not read: %v\n%s", err, once)
+	}
+	if twice := again.Canonical(); string(twice) != string(once) {
+		t.Errorf("canonical text changes:\n%s\n%s", once, twice)
+	}
+	slices.Reverse(d.Ingress)
+	slices.Reverse(d.Ingress[1].Routes)
+	slices.Reverse(d.Ingress[1].Routes[0].Body)
+	if got := d.Canonical(); string(got) != string(once) {
+		t.Errorf("canonical text depends on order:\n%s", got)
+	}
+}
+
+func TestDocumentFaults(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ old, text, want string }{
+		{"kind: Profile", "kind: Policy", "want merlon.dev/v1 and Profile"},
+		{"trigger: sqs", "trigger: sqz", `ingress[1].trigger: "sqz" is no trigger`},
+		{"trigger: sqs", "trigger: function-url", "stands twice"},
+		{"GET /orders/{int}", "GET orders", "ingress[0].routes[0].route"},
+		{"length: 1-4", "length: 4-1", "ingress[0].routes[0].query[0].length"},
+		{"chars: [digit]", "chars: [digits]", `chars: "digits": want some of`},
+		{"format: integer", "format: int", `format: "int": want one of`},
+		{"1..50", "50..1", "number"},
+		{"path: items,", "path: 'items.',", `body[3].path`},
+		{"path: items,", "path: customer,", `body[3].path: "customer" stands twice`},
+		{"version: 3", "version: -1", "metadata.version: -1"},
+		{"version: 3", "version: 3\n  notAfter: soon", "metadata.notAfter"},
+		{"version: 3", "version: 3\n  nots: soon", `unknown field "nots"`},
+		{"version: 3", "version: 3\n  version: 4", "version"},
+		{"code: \"version:7\"", "code: &a x", "anchors are not allowed"},
+	} {
+		text := strings.Replace(sample, tt.old, tt.text, 1)
+		if text == sample {
+			t.Fatalf("%q is not in the sample", tt.old)
+		}
+		if _, err := Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: error %v, want %q", tt.text, err, tt.want)
+		}
+	}
+}
+
+func FuzzPath(f *testing.F) {
+	for _, s := range []string{"a", "a.b[].c", `["a\"b"].c`, "*", "a.*", ".", "[]", "[][]x", "a..b", `["`, ""} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		at, err := parsePath(s)
+		if err != nil {
+			return
+		}
+		text := formatPath(at)
+		again, err := parsePath(text)
+		if err != nil || !slices.Equal(at, again) {
+			t.Errorf("%q reads as %q, which is written %q and reads as %q, %v", s, at, text, again, err)
+		}
+	})
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(sample))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		d, err := Parse(data)
+		if err != nil {
+			return
+		}
+		if _, err := NewChecker(d); err != nil {
+			t.Fatalf("what Parse takes does not compile: %v", err)
+		}
+		if _, err := Parse(d.Canonical()); err != nil {
+			t.Fatalf("canonical text is refused: %v\n%s", err, d.Canonical())
+		}
+	})
+}

@@ -1,0 +1,129 @@
+package profile
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+)
+
+// dump is all there is in evidence, in order.
+func dump(e *Evidence) string {
+	var b strings.Builder
+	for _, env := range sortedKeys(e.Samples) {
+		fmt.Fprintln(&b, env, e.Samples[env])
+	}
+	e.each(func(el Element, p *Proof) { fmt.Fprintln(&b, el.Place, el.Mark, *p) })
+	return b.String()
+}
+
+type told struct {
+	el Element
+	p  Proof
+}
+
+// randomTold makes observations over few enough places that they meet, and over
+// enough that some collapse.
+func randomTold(r *rand.Rand, n int) []told {
+	all := make([]told, n)
+	for i := range all {
+		at := Place{"function-url", "GET"}
+		for range 1 + r.IntN(3) {
+			at = append(at, fmt.Sprintf("/s%d", r.IntN(2+r.IntN(40))))
+		}
+		if r.IntN(2) == 0 {
+			at = append(at, "#body")
+			for range 1 + r.IntN(3) {
+				at = append(at, fmt.Sprintf(".m%d", r.IntN(2+r.IntN(100))))
+			}
+		}
+		mark := fmt.Sprintf("%c%d", aspectNames[r.IntN(8)], r.IntN(6))
+		if r.IntN(4) == 0 {
+			mark = fmt.Sprintf("c%d", r.IntN(50))
+		}
+		day := Day(r.IntN(9))
+		all[i] = told{Element{at, mark}, Proof{First: day, Last: day, Days: []Day{day}, Sources: []uint64{1 + r.Uint64N(40)}}}
+	}
+	return all
+}
+
+// TestEvidenceIsALattice: whatever the order, however often, and in whichever
+// groups observations are joined, the result is the same.
+func TestEvidenceIsALattice(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(12) {
+		r := rand.New(rand.NewPCG(seed, 7))
+		all := randomTold(r, 3000)
+		whole := NewEvidence()
+		for _, o := range all {
+			whole.Add(o.el, o.p)
+		}
+		want := dump(whole)
+		if !strings.Contains(want, "/*") || !strings.Contains(want, ".*") || !strings.Contains(want, "c*") {
+			t.Fatal("nothing collapsed: the test has too few names")
+		}
+		parts := make([]*Evidence, 1+r.IntN(20))
+		for i := range parts {
+			parts[i] = NewEvidence()
+		}
+		for _, i := range append(r.Perm(len(all)), r.Perm(len(all))...) {
+			parts[r.IntN(len(parts))].Add(all[i].el, all[i].p)
+		}
+		for len(parts) > 1 { // any grouping
+			i := r.IntN(len(parts) - 1)
+			parts[i].Merge(parts[i+1])
+			if r.IntN(3) == 0 {
+				parts[i].Merge(parts[i+1])
+			}
+			parts = append(parts[:i+1], parts[i+2:]...)
+		}
+		if got := dump(parts[0]); got != want {
+			t.Fatalf("seed %d: another order gives other evidence:\n%s", seed, firstDifference(got, want))
+		}
+		parts[0].Merge(parts[0])
+		if got := dump(parts[0]); got != want {
+			t.Fatalf("seed %d: merging evidence with itself changes it:\n%s", seed, firstDifference(got, want))
+		}
+	}
+}
+
+func firstDifference(a, b string) string {
+	x, y := strings.Split(a, "\n"), strings.Split(b, "\n")
+	for i := range x {
+		if i >= len(y) || x[i] != y[i] {
+			return fmt.Sprintf("line %d: %s\n      and %s", i, x[i], strings.Join(y[min(i, len(y)):min(i+1, len(y))], ""))
+		}
+	}
+	return fmt.Sprintf("%d and %d lines", len(x), len(y))
+}
+
+// TestEstimate checks the estimate of distinct sources against their number.
+func TestEstimate(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{1, 3, 15, 100, 5000} {
+		var p Proof
+		for i := range n {
+			p.join(&Proof{Days: []Day{1}, Sources: []uint64{sourceOf(fmt.Sprintf("10.%d.%d.1", i/256, i%256))}})
+		}
+		if got := p.estimate(); got < 0.4*float64(n) || got > 2.5*float64(n) || n < maxSources && got != float64(n) {
+			t.Errorf("%d sources are estimated at %.1f", n, got)
+		}
+	}
+}
+
+// TestSources: one customer is one source, however many addresses it has.
+func TestSources(t *testing.T) {
+	t.Parallel()
+	same := [][2]string{{"192.0.2.1", "192.0.2.254"}, {"2001:db8:1::1", "2001:db8:1:ffff::2"}, {"::ffff:192.0.2.1", "192.0.2.7"}}
+	for _, s := range same {
+		if sourceOf(s[0]) != sourceOf(s[1]) || sourceOf(s[0]) == 0 {
+			t.Errorf("%s and %s are two sources", s[0], s[1])
+		}
+	}
+	if sourceOf("192.0.2.1") == sourceOf("192.0.3.1") || sourceOf("2001:db8:1::1") == sourceOf("2001:db8:2::1") {
+		t.Error("two networks are one source")
+	}
+	if sourceOf("nonsense") != 0 || sourceOf("") != 0 {
+		t.Error("what is no address is a source")
+	}
+}
