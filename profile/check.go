@@ -28,6 +28,11 @@ const (
 	Values      Dimension = "values"
 )
 
+// Dimensions are all of them.
+func Dimensions() []Dimension {
+	return []Dimension{Triggers, Sources, Routes, ContentType, Fields, Types, Lengths, Chars, Formats, Numbers, Sizes, Values}
+}
+
 // Departure is one thing that an event has and its profile does not. Seen tells
 // type, length or class and never the value.
 type Departure struct {

@@ -27,11 +27,15 @@ const maxFile = 4 << 20
 
 // Document is a profile as it is written and reviewed.
 type Document struct {
-	APIVersion string     `yaml:"apiVersion"`
-	Kind       string     `yaml:"kind"`
-	Metadata   Metadata   `yaml:"metadata"`
-	Ingress    []Trigger  `yaml:"ingress"`
-	Provenance Provenance `yaml:"provenance"`
+	APIVersion string   `yaml:"apiVersion"`
+	Kind       string   `yaml:"kind"`
+	Metadata   Metadata `yaml:"metadata"`
+	// Mode is alert or enforce; the environment may say otherwise. Absent: alert.
+	Mode string `yaml:"mode"`
+	// Modes are those of single dimensions: off, alert or enforce.
+	Modes      map[string]string `yaml:"modes"`
+	Ingress    []Trigger         `yaml:"ingress"`
+	Provenance Provenance        `yaml:"provenance"`
 }
 
 // Metadata names a profile.
@@ -130,6 +134,17 @@ func (d *Document) check() error {
 	}
 	if s := d.Metadata.Source; s != "" && s != "learned" && s != "import" && s != "written" {
 		bad("metadata.source: %q: want learned, import or written", s)
+	}
+	if d.Mode != "" && d.Mode != "alert" && d.Mode != "enforce" {
+		bad("mode: %q: want alert or enforce", d.Mode)
+	}
+	for _, name := range sortedKeys(d.Modes) {
+		if !slices.Contains(Dimensions(), Dimension(name)) {
+			bad("modes: %q is no dimension: want some of %v", name, Dimensions())
+		}
+		if m := d.Modes[name]; m != "off" && m != "alert" && m != "enforce" {
+			bad("modes.%s: %q: want off, alert or enforce", name, m)
+		}
 	}
 	triggers := map[string]bool{}
 	for i := range d.Ingress {
@@ -503,6 +518,15 @@ func (d *Document) Canonical() []byte {
 		}
 	}
 	line(2, "version: %d", m.Version)
+	if d.Mode != "" {
+		line(0, "mode: %s", d.Mode)
+	}
+	if len(d.Modes) > 0 {
+		line(0, "modes:")
+	}
+	for _, name := range sortedKeys(d.Modes) {
+		line(2, "%s: %s", name, quote(d.Modes[name]))
+	}
 	if len(d.Ingress) > 0 {
 		line(0, "ingress:")
 	}
@@ -544,24 +568,29 @@ func writeFields(line func(int, string, ...any), indent int, name string, fields
 	}
 	line(indent, "%s:", name)
 	for _, f := range sorted(fields, func(f Field) string { return f.Path }) {
-		parts := []string{"path: " + quote(f.Path)}
-		add := func(key, value string) {
-			if value != "" {
-				parts = append(parts, key+": "+value)
-			}
-		}
-		add("type", list(f.Type))
-		add("length", f.Length)
-		add("chars", list(f.Chars))
-		add("format", f.Format)
-		add("number", quoteIf(f.Number))
-		if f.Whole {
-			add("whole", "true")
-		}
-		add("size", f.Size)
-		add("values", list(f.Values))
-		line(indent+2, "- {%s}", strings.Join(parts, ", "))
+		line(indent+2, "- {%s}", strings.Join(f.parts(), ", "))
 	}
+}
+
+// parts are the keys of a field with their values, as YAML has them.
+func (f *Field) parts() []string {
+	parts := []string{"path: " + quote(f.Path)}
+	add := func(key, value string) {
+		if value != "" {
+			parts = append(parts, key+": "+value)
+		}
+	}
+	add("type", list(f.Type))
+	add("length", f.Length)
+	add("chars", list(f.Chars))
+	add("format", f.Format)
+	add("number", quoteIf(f.Number))
+	if f.Whole {
+		add("whole", "true")
+	}
+	add("size", f.Size)
+	add("values", list(f.Values))
+	return parts
 }
 
 func sorted[T any](items []T, key func(T) string) []T {

@@ -183,6 +183,9 @@ func (s *spot) count(prefix byte) (n int) {
 // collapse joins all members with a prefix into one.
 func (s *spot) collapse(prefix byte) {
 	s.wide = true
+	if s.kids == nil {
+		s.kids = map[string]*spot{}
+	}
 	all := &spot{}
 	for step, k := range s.kids {
 		if step[0] == prefix {

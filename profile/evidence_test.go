@@ -127,3 +127,61 @@ func TestSources(t *testing.T) {
 		t.Error("what is no address is a source")
 	}
 }
+
+// TestEvidenceFile: what is written is read as it was, and what is no evidence
+// is refused with its line.
+func TestEvidenceFile(t *testing.T) {
+	t.Parallel()
+	e := NewEvidence()
+	for _, o := range randomTold(rand.New(rand.NewPCG(9, 9)), 2000) {
+		e.Add(o.el, o.p)
+	}
+	e.Count("a", 7)
+	e.Count("b", 9)
+	var out strings.Builder
+	if err := (&EvidenceFile{"orders", "version:7", e}).Write(&out); err != nil {
+		t.Fatal(err)
+	}
+	f, err := ReadEvidence(strings.NewReader(out.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.Function != "orders" || f.Code != "version:7" || dump(f.Evidence) != dump(e) {
+		t.Errorf("evidence of %s, %s changes in a file: %s", f.Function, f.Code, firstDifference(dump(f.Evidence), dump(e)))
+	}
+	lines := strings.SplitAfter(out.String(), "\n")
+	for _, tt := range []struct{ text, want string }{
+		{"", "empty"},
+		{"{}\n", "line 1: schema"},
+		{lines[0] + "{\n", "line 2"},
+		{lines[0] + `{"p":["sqs"],"m":"Z9"}` + "\n", `line 2: mark "Z9"`},
+		{lines[0] + `{"p":["sqs"],"m":"T0","sources":["x"]}` + "\n", `line 2: source "x"`},
+		{lines[0] + `{"p":["sqs"],"m":"T0","more":1}` + "\n", "line 2"},
+	} {
+		if _, err := ReadEvidence(strings.NewReader(tt.text)); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%q: error %v, want %q", tt.text, err, tt.want)
+		}
+	}
+}
+
+func FuzzReadEvidence(f *testing.F) {
+	f.Add(`{"schema":"merlon.evidence/1","function":"f"}` + "\n" + `{"env":"a","samples":3}` + "\n" + `{"p":["sqs",".a"],"m":"T0","first":1,"last":2,"days":[1,2],"sources":["0000000000000001"]}` + "\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		e, err := ReadEvidence(strings.NewReader(text))
+		if err != nil {
+			return
+		}
+		var out strings.Builder
+		if err := e.Write(&out); err != nil {
+			t.Fatal(err)
+		}
+		again, err := ReadEvidence(strings.NewReader(out.String()))
+		if err != nil || dump(again.Evidence) != dump(e.Evidence) {
+			t.Fatalf("evidence changes in a file: %v", err)
+		}
+		d, _ := e.Evidence.Build(Options{Settled: Settled{}})
+		if _, err := Parse(d.Canonical()); err != nil && !strings.Contains(err.Error(), "is no trigger") && !strings.Contains(err.Error(), ".route:") {
+			t.Fatalf("a profile of it is refused: %v\n%s", err, d.Canonical())
+		}
+	})
+}

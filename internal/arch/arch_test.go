@@ -48,6 +48,7 @@ var allowed = map[string][]string{
 	"layer/lambdago":              {"layer/internal/attach", "internal/config", "internal/hello"},
 	"layer/wrapper":               {"layer/internal/attach", "internal/config", "internal/hello"},
 	"internal/plainyaml":          {},
+	"internal/signed":             {},
 	"policy":                      {"internal/event", "internal/plainyaml", "internal/verdict", "policy/seclang", "policy/when"},
 	"policy/lint":                 {"internal/event", "internal/verdict", "policy", "policy/rules", "policy/seclang", "policy/waf"},
 	"policy/rules":                {},
