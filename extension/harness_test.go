@@ -50,6 +50,8 @@ func start(t *testing.T, function, opt string, change func(*emulator.Options)) *
 	if change != nil {
 		change(&opts)
 	}
+	// As in service: what is not done when the next poll goes out is not done.
+	opts.Freeze = opts.Concurrency == 0 && !opts.External
 	e := &env{changed: make(chan struct{})}
 	opts.Logs = e.add
 	if e.Lambda, err = emulator.Start(context.Background(), opts); err != nil {

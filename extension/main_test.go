@@ -77,6 +77,12 @@ func runFunction(name string) {
 		os.Exit(1)
 	case "sigterm": // registers an internal extension through the address it was given
 		lambda.StartWithOptions(rawHandler(act), lambda.WithEnableSIGTERM(func() { fmt.Println("got SIGTERM") }))
+	case "hooks", "failing hooks": // waits behind the snapshot, as a runtime does that has restore hooks
+		if err := awaitRestore(name == "failing hooks"); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		lambda.Start(rawHandler(act))
 	case "nonce": // answers each invocation with what only its caller knows
 		company.Add(companions)
 		lambda.Start(rawHandler(tellNonce))

@@ -20,6 +20,21 @@ func (rl *Relay) forward(w http.ResponseWriter, r *http.Request) {
 	relayResponse(w, resp)
 }
 
+// serveRestore passes the long poll through that a runtime waits on while a
+// snapshot is taken and, in every environment made from it, until the restore.
+// Whoever asks at another time is refused by the service, and restores nothing.
+func (rl *Relay) serveRestore(w http.ResponseWriter, r *http.Request) {
+	resp, ok := rl.exchange(w, r, "")
+	if !ok {
+		return
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusOK && rl.onRestore != nil {
+		rl.onRestore()
+	}
+	relayResponse(w, resp)
+}
+
 // exchange sends r upstream and returns the reply, or false after telling the
 // client that there is none. id is the invocation's, for reports.
 func (rl *Relay) exchange(w http.ResponseWriter, r *http.Request, id string) (*http.Response, bool) {

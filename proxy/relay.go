@@ -26,6 +26,9 @@ type Options struct {
 	Control http.Handler
 	// Polled is called on the first poll of the runtime, once. Nil is not.
 	Polled func()
+	// Restored is called when the service lets a runtime go on behind a SnapStart
+	// snapshot, before the runtime knows. Nil is not.
+	Restored func()
 	// Concurrent is set on Managed Instances, where one environment runs many
 	// invocations at once: polling while others run is no sign of anything, and
 	// Idle runs beside the poll because nothing freezes.
@@ -40,6 +43,7 @@ type Relay struct {
 	concurrent bool
 	polled     sync.Once
 	onPoll     func()
+	onRestore  func()
 
 	up     *upstream
 	desk   desk
@@ -69,6 +73,7 @@ func New(opts Options) (*Relay, error) {
 		control:    opts.Control,
 		concurrent: opts.Concurrent,
 		onPoll:     opts.Polled,
+		onRestore:  opts.Restored,
 		up:         newUpstream(opts.Upstream),
 		ledger:     newLedger(),
 	}
@@ -171,6 +176,8 @@ func (rl *Relay) serveHTTP(w http.ResponseWriter, r *http.Request) {
 			rl.polled.Do(rl.onPoll)
 		}
 		rl.serveNext(w, r)
+	case restoreNext:
+		rl.serveRestore(w, r)
 	case invocationResponse, invocationError:
 		rl.serveReply(w, r, kind, id)
 	default:

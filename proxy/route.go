@@ -19,10 +19,11 @@ const (
 	nextInvocation
 	invocationResponse
 	invocationError
+	restoreNext
 )
 
-// routeOf recognises the calls that carry events and replies, under any API
-// version, and returns the invocation's id for replies. The path is taken
+// routeOf recognises the calls that carry events and replies, and the one that
+// waits behind a snapshot, under any API version, and returns the invocation's id for replies. The path is taken
 // decoded and cleaned: a poll spelled in a way that the service might
 // nevertheless understand must not bring in an event uninspected.
 func routeOf(r *http.Request) (route, string) {
@@ -32,6 +33,9 @@ func routeOf(r *http.Request) (route, string) {
 		return passThrough, ""
 	}
 	_, rest, _ := strings.Cut(strings.TrimPrefix(path.Clean(r.URL.Path), "/"), "/")
+	if rest == "runtime/restore/next" && r.Method == http.MethodGet {
+		return restoreNext, ""
+	}
 	rest, found := strings.CutPrefix(rest, "runtime/invocation/")
 	if !found {
 		return passThrough, ""

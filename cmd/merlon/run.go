@@ -29,6 +29,8 @@ type runCmd struct {
 	Memory      int               `help:"Memory setting in MB." default:"512"`
 	Timeout     time.Duration     `help:"Function timeout." default:"10s"`
 	Concurrency int               `help:"Invocations at once, as on Lambda Managed Instances; without it one at a time."`
+	Freeze      bool              `help:"Stop all processes between invocations, as Lambda does."`
+	SnapStart   bool              `name:"snapstart" help:"Stop everything behind INIT and restore it for the first request, as with SnapStart."`
 	Env         map[string]string `help:"Environment variables of the function; MERLON_ variables of this shell are passed on anyway."`
 	Unprotected bool              `help:"Run without the layer, to compare."`
 	Raw         bool              `help:"Print verdict lines as they are logged."`
@@ -89,7 +91,7 @@ func (c *runCmd) options(std stdio) (emulator.Options, error) {
 		Name: c.Name, Runtime: c.Runtime, Handler: c.Handler, Command: command, TaskRoot: root,
 		Memory: c.Memory, Timeout: c.Timeout, Env: env,
 	}
-	opts := emulator.Options{Function: fn, Concurrency: c.Concurrency, Logs: (&logPrinter{out: std.err, raw: c.Raw}).print}
+	opts := emulator.Options{Function: fn, Concurrency: c.Concurrency, Freeze: c.Freeze, SnapStart: c.SnapStart, Logs: (&logPrinter{out: std.err, raw: c.Raw}).print}
 	if c.Unprotected {
 		return opts, nil
 	}

@@ -20,6 +20,10 @@ import (
 // invocations at once (AWS Lambda, "Lambda Managed Instances").
 const managedInstances = "lambda-managed-instances"
 
+// snapStart is the initialization type of environments that begin as a copy of
+// one (AWS Lambda, "Improving startup performance with Lambda SnapStart").
+const snapStart = "snap-start"
+
 // newRelay puts the guard behind the relay.
 func (x *extension) newRelay() (*proxy.Relay, error) {
 	opts := proxy.Options{
@@ -27,10 +31,11 @@ func (x *extension) newRelay() (*proxy.Relay, error) {
 		Observer:   newObserver(x.log),
 		Control:    server.Handler(hello.DeriveKey(x.raw, x.cfg.Listen), x.presence.onHello),
 		Polled:     func() { x.presence.seen.Store(true) },
+		Restored:   x.copy.restored,
 		Concurrent: x.concurrent(),
 	}
 	if x.policy.Mode != verdict.Off {
-		opts.Inspector = &counted{Guard: x.newGuard(), seen: &x.presence.seen}
+		opts.Inspector = &counted{Guard: x.newGuard(), seen: &x.presence.seen, copy: &x.copy}
 	}
 	return proxy.New(opts)
 }
@@ -59,10 +64,12 @@ func (x *extension) ruleset() string {
 type counted struct {
 	*guard.Guard
 	seen *atomic.Bool
+	copy *copied
 }
 
 func (c *counted) Inspect(ctx context.Context, inv *proxy.Invocation) proxy.Outcome {
 	c.seen.Store(true)
+	c.copy.invoked()
 	return c.Guard.Inspect(ctx, inv)
 }
 

@@ -39,6 +39,7 @@ type extension struct {
 	reporter *report.Reporter
 	api      *lambdaapi.Client
 	presence *presence
+	copy     copied
 	engine   engine
 	relay    *proxy.Relay // nil while idling
 	served   chan error
@@ -83,6 +84,7 @@ func newExtension(environ []string, out io.Writer) *extension {
 		out: out, log: NewLogger(out, cfg.LogLevel), served: make(chan error, 1),
 	}
 	x.reporter = x.newReporter()
+	x.copy = copied{log: x.log, reporter: x.reporter, snapStart: x.environ["AWS_LAMBDA_INITIALIZATION_TYPE"] == snapStart}
 	x.presence = &presence{log: x.log, reporter: x.reporter, function: x.environ["AWS_LAMBDA_FUNCTION_NAME"]}
 	var err error
 	if x.policy, err = LoadPolicy(&x.cfg); err != nil {

@@ -33,9 +33,6 @@ func (o Options) sharedEnv() map[string]string {
 
 		"AWS_REGION":                      o.Region,
 		"AWS_DEFAULT_REGION":              o.Region,
-		"AWS_ACCESS_KEY_ID":               o.Credentials.AccessKeyID,
-		"AWS_SECRET_ACCESS_KEY":           o.Credentials.SecretAccessKey,
-		"AWS_SESSION_TOKEN":               o.Credentials.SessionToken,
 		"AWS_LAMBDA_FUNCTION_NAME":        f.Name,
 		"AWS_LAMBDA_FUNCTION_VERSION":     f.Version,
 		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": strconv.Itoa(f.Memory),
@@ -44,8 +41,11 @@ func (o Options) sharedEnv() map[string]string {
 }
 
 func (o Options) initializationType() string {
-	if o.Concurrency > 0 {
+	switch {
+	case o.Concurrency > 0:
 		return "lambda-managed-instances"
+	case o.SnapStart:
+		return "snap-start"
 	}
 	return "on-demand"
 }
@@ -62,9 +62,10 @@ func (o Options) optDir() string {
 
 // runtimeEnv is the whole environment of the function's process. api is the
 // address it is told to poll.
-func (o Options) runtimeEnv(api, logStream string) []string {
+func (o Options) runtimeEnv(api, logStream string, credentials map[string]string) []string {
 	f := o.Function
 	env := o.sharedEnv()
+	maps.Copy(env, credentials)
 	env["AWS_XRAY_CONTEXT_MISSING"] = "LOG_ERROR"
 	env["AWS_XRAY_DAEMON_ADDRESS"] = net.JoinHostPort(xrayHost, xrayPort)
 	maps.Copy(env, f.Env)
@@ -93,8 +94,9 @@ const xrayHost, xrayPort = "169.254.100.1", "2000"
 // the runtime needs (handler, task root, log names, X-Ray, AWS_EXECUTION_ENV):
 // "Lambda extensions share the function's … environment variables" except
 // these, and customer variables that begin with an underscore.
-func (o Options) extensionEnv(api string) []string {
+func (o Options) extensionEnv(api string, credentials map[string]string) []string {
 	env := o.sharedEnv()
+	maps.Copy(env, credentials)
 	for name, value := range o.Function.Env {
 		if !strings.HasPrefix(name, "_") {
 			env[name] = value

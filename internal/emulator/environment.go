@@ -16,6 +16,7 @@ type environment struct {
 	logs      *logs
 	api       string // address of the Runtime API
 	logStream string
+	token     string // SnapStart: for the credentials endpoint
 
 	mu       sync.Mutex
 	changed  chan struct{} // closed and replaced on every change
@@ -23,6 +24,7 @@ type environment struct {
 	reported *fault        // what a process said about itself before exiting
 	ending   bool          // SHUTDOWN has begun: exits are expected
 	ready    bool          // INIT is done
+	restored bool          // SnapStart: the environment is past its snapshot
 
 	runtime          runtimeState
 	pool             *pool // in place of runtime, with Options.Concurrency
@@ -39,10 +41,11 @@ func newEnvironment(opts Options, l *logs, api string) *environment {
 		logs:             l,
 		api:              api,
 		logStream:        newLogStream(opts.Function.Version),
+		token:            randomHex(32),
 		changed:          make(chan struct{}),
 		gone:             make(chan struct{}),
 		registrationOpen: true,
-		runtime:          runtimeState{phase: runtimeStarted, events: make(chan *invocation, 1)},
+		runtime:          runtimeState{phase: runtimeStarted, events: make(chan *invocation, 1), restore: make(chan struct{})},
 		pool:             newPool(opts.Concurrency),
 	}
 	return env

@@ -75,7 +75,7 @@ func (e *environment) startExtensions() *fault {
 func (e *environment) startExtension(x *extension, path string) *fault {
 	spec := processSpec{
 		argv: []string{path},
-		env:  e.opts.extensionEnv(e.api),
+		env:  e.opts.extensionEnv(e.api, e.credentialEnv()),
 		dir:  "/", // not specified by AWS: an extension must not depend on it
 		as:   Line{Source: SourceExtension, Name: x.name},
 	}
@@ -126,7 +126,7 @@ func (e *environment) startRuntime() *fault {
 	}
 	spec := processSpec{
 		argv: argv,
-		env:  e.opts.runtimeEnv(api, e.logStream),
+		env:  e.opts.runtimeEnv(api, e.logStream, e.credentialEnv()),
 		dir:  e.opts.Function.TaskRoot,
 		as:   Line{Source: SourceFunction},
 	}

@@ -54,12 +54,18 @@ func (l *Lambda) serve(inv *invocation) {
 	if l.coldStart {
 		l.firstInit(inv)
 	}
+	f := l.restore()
 	timeout := l.opts.Function.Timeout
 	inv.start(timeout)
 	ctx, cancel := context.WithDeadlineCause(l.life, inv.deadline, errTimeout)
 	defer cancel()
 
-	f := l.initInline(ctx, inv)
+	if f == nil {
+		f = l.initInline(ctx, inv)
+	}
+	if f == nil {
+		f = l.restore() // of the environment that INIT has just made
+	}
 	l.logs.platform("START RequestId: " + inv.id + " Version: " + l.opts.Function.Version)
 	if f == nil {
 		f = l.environment().invoke(ctx, inv)
@@ -77,7 +83,9 @@ func (l *Lambda) serve(inv *invocation) {
 		// answer can rely on the old environment being gone.
 		l.reset(f)
 		inv.publish()
+		return
 	}
+	l.rest()
 }
 
 // firstInit is the INIT phase of a cold start. It has its own time limit, and
@@ -121,6 +129,9 @@ func (l *Lambda) initEnvironment(ctx context.Context) *fault {
 	}
 	f := env.init(ctx)
 	env.describeExtensions()
+	if f == nil && l.opts.SnapStart {
+		env.freeze() // the snapshot
+	}
 	return f
 }
 
@@ -134,6 +145,7 @@ func (e *environment) isReady() bool {
 // INVOKE and to the runtime; the phase is over when the runtime and those
 // extensions poll again.
 func (e *environment) invoke(ctx context.Context, inv *invocation) *fault {
+	e.thaw()
 	var f *fault
 	e.update(func() {
 		if f = e.fault; f != nil {

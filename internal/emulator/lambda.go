@@ -144,6 +144,7 @@ func (l *Lambda) Warm(ctx context.Context) error {
 	initCtx, cancel := context.WithTimeoutCause(l.life, l.opts.InitTimeout, errTimeout)
 	defer cancel()
 	defer context.AfterFunc(ctx, cancel)()
+	defer l.rest()
 	if f := l.initEnvironment(initCtx); f != nil {
 		l.reset(f)
 		if err := ctx.Err(); err != nil {
@@ -155,6 +156,13 @@ func (l *Lambda) Warm(ctx context.Context) error {
 		return fmt.Errorf("INIT: %s: %s", f.errorType, f.message)
 	}
 	return nil
+}
+
+// rest freezes an environment that waits for its next invocation.
+func (l *Lambda) rest() {
+	if env := l.environment(); env != nil && l.opts.Freeze && env.isReady() {
+		env.freeze()
+	}
 }
 
 // Close ends the environment as Lambda does (SHUTDOWN to the extensions,

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -43,11 +44,61 @@ func runFunction(name string) {
 		os.Exit(1)
 	case "sigterm":
 		lambda.StartWithOptions(rawHandler(actOn), lambda.WithEnableSIGTERM(func() { fmt.Println("got SIGTERM") }))
+	case "hooks", "failing hooks": // as a runtime does that has restore hooks
+		if err := awaitRestore(name == "failing hooks"); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		lambda.Start(rawHandler(actOn))
 	case "stream":
 		lambda.Start(streamHandler)
 	default:
 		lambda.Start(rawHandler(actOn))
 	}
+}
+
+func awaitRestore(fail bool) error {
+	api := "http://" + os.Getenv("AWS_LAMBDA_RUNTIME_API") + "/2018-06-01/runtime/restore"
+	fmt.Println("pid", os.Getpid())
+	resp, err := http.Get(api + "/next")
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	fmt.Println("restored", resp.StatusCode, resp.ContentLength)
+	if !fail {
+		return nil
+	}
+	req, err := http.NewRequest("POST", api+"/error", strings.NewReader(`{"errorType":"Hook","errorMessage":"no database"}`))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Lambda-Runtime-Function-Error-Type", "Runtime.AfterRestoreError")
+	told, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer told.Body.Close()
+	return fmt.Errorf("restore/error: %d", told.StatusCode)
+}
+
+// credentials asks where the environment says, with the token it has or another.
+func credentials(token string) ([]byte, error) {
+	req, err := http.NewRequest("GET", os.Getenv("AWS_CONTAINER_CREDENTIALS_FULL_URI"), nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Authorization", token)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		return json.Marshal(fmt.Sprint(resp.StatusCode, err))
+	}
+	return body, nil
 }
 
 // order is what tests ask of the function.
@@ -86,6 +137,10 @@ func actOn(ctx context.Context, event []byte) ([]byte, error) {
 	case "sum":
 		sum := sha256.Sum256(event)
 		return json.Marshal(map[string]any{"sha256": hex.EncodeToString(sum[:]), "size": len(event)})
+	case "credentials":
+		return credentials(os.Getenv("AWS_CONTAINER_AUTHORIZATION_TOKEN"))
+	case "credentials of another":
+		return credentials("guessed")
 	case "environ":
 		return json.Marshal(os.Environ())
 	case "cwd":

@@ -57,6 +57,13 @@ type Options struct {
 	// the number, extensions only the initialization type.
 	Concurrency int
 
+	// Freeze stops all processes between invocations, as the service does.
+	Freeze bool
+
+	// SnapStart stops the environment behind INIT, as in a snapshot, and restores
+	// it for the first invocation. Credentials come from an endpoint then.
+	SnapStart bool
+
 	// Listen is the address of the Runtime API; default 127.0.0.1:0.
 	Listen string
 
@@ -91,6 +98,9 @@ func (o Options) withDefaults() Options {
 	setDefault(&f.TaskRoot, "/var/task")
 	setDefault(&f.Memory, 128)
 	setDefault(&f.Timeout, 3*time.Second)
+	if o.SnapStart { // "up to 130 seconds or the configured function timeout, whichever is higher"
+		setDefault(&o.InitTimeout, max(130*time.Second, f.Timeout))
+	}
 	setDefault(&o.InitTimeout, 10*time.Second)
 	setDefault(&o.Listen, "127.0.0.1:0")
 	setDefault(&o.Region, "us-east-1")
@@ -129,6 +139,9 @@ func (o Options) check() error {
 	}
 	if o.Concurrency < 0 {
 		errs = append(errs, fmt.Errorf("concurrency %d: want a positive number, or 0 for one invocation at a time", o.Concurrency))
+	}
+	if o.Concurrency > 0 && (o.Freeze || o.SnapStart) {
+		errs = append(errs, errFrozen)
 	}
 	if o.Function.Timeout < 0 || o.InitTimeout < 0 {
 		errs = append(errs, errors.New("timeout: want a positive duration"))

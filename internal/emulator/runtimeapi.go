@@ -55,6 +55,11 @@ func (l *Lambda) apiHandler() http.Handler {
 	on("POST "+x+"/exit/error", (*environment).serveExtensionExitError)
 
 	mux.HandleFunc("PUT /2022-07-01/telemetry", notSupported("Telemetry"))
+	if l.opts.SnapStart {
+		on("GET "+v+"/runtime/restore/next", (*environment).serveRestoreNext)
+		on("POST "+v+"/runtime/restore/error", (*environment).serveRestoreError)
+		on("GET "+credentialsPath, (*environment).serveCredentials)
+	}
 	if l.opts.Concurrency == 0 {
 		mux.HandleFunc("PUT /2020-08-15/logs", notSupported("Logs"))
 	}

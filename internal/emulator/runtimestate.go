@@ -9,6 +9,9 @@ type runtimePhase string
 const (
 	runtimeStarted       runtimePhase = "Started"
 	runtimeInitError     runtimePhase = "InitError"
+	runtimeRestoreReady  runtimePhase = "RestoreReady"
+	runtimeRestoring     runtimePhase = "Restoring"
+	runtimeRestoreError  runtimePhase = "RestoreError"
 	runtimeRunning       runtimePhase = "Running"
 	runtimeResponding    runtimePhase = "InvocationResponse"
 	runtimeErrorResponse runtimePhase = "InvocationErrorResponse"
@@ -21,6 +24,7 @@ type runtimeState struct {
 	polling bool             // a /next is blocked and nothing was given to it yet
 	current *invocation      // the one whose id is valid
 	events  chan *invocation // to the blocked /next
+	restore chan struct{}    // closed to release the blocked /restore/next
 }
 
 // transitionError is a call that the state does not allow.
@@ -57,7 +61,7 @@ func (e *environment) poll() (*invocation, error) {
 	case runtimeRunning:
 		defer e.mu.Unlock()
 		return r.current, nil // asked again before answering: the same event again
-	case runtimeStarted, runtimeResponseSent:
+	case runtimeStarted, runtimeRestoring, runtimeResponseSent:
 		if r.polling {
 			defer e.mu.Unlock()
 			return nil, &transitionError{r.phase, "Ready", causeSecondPoll}
@@ -144,5 +148,5 @@ func (e *environment) initialised() bool {
 	if e.pool != nil {
 		return e.pool.polled
 	}
-	return e.runtime.idle()
+	return e.runtime.idle() || e.runtime.phase == runtimeRestoreReady
 }

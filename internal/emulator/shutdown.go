@@ -32,6 +32,7 @@ func (e *environment) shutdown(reason string, hurry <-chan struct{}) {
 		e.ending = true
 		extensions, runtime, budget = e.extensions, e.runtimeProcess, e.shutdownBudget()
 	})
+	e.thaw()
 
 	finished := make(chan struct{})
 	defer close(finished)

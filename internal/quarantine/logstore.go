@@ -57,9 +57,11 @@ type budget struct {
 func (b *budget) take(n int) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	// A clock that was set back must not close the log for good.
-	if age := b.now().Sub(b.since); age >= time.Minute || age < 0 {
-		b.since, b.used = b.now(), 0
+	// By the wall clock: the other may stand still while the environment is
+	// frozen. One that was set back must not close the log for good.
+	now := b.now().Round(0)
+	if age := now.Sub(b.since); age >= time.Minute || age < 0 {
+		b.since, b.used = now, 0
 	}
 	if b.used+n > b.perMinute {
 		return false

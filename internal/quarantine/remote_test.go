@@ -142,8 +142,8 @@ func TestClockSkew(t *testing.T) {
 	}
 }
 
-// TestB24CredentialsOfARestoredSnapshot: the endpoint is asked once, and again
-// when a service calls its credentials expired, or they are about to.
+// TestB24CredentialsOfARestoredSnapshot: the endpoint is asked when a record is
+// first kept, and again when a service calls its credentials expired, or they are about to.
 func TestB24CredentialsOfARestoredSnapshot(t *testing.T) {
 	b := newBench(t)
 	asked := 0
@@ -160,6 +160,9 @@ func TestB24CredentialsOfARestoredSnapshot(t *testing.T) {
 	s := newService(t, "s3")
 	s.secret = map[string]string{"AKID1": "s1", "AKID2": "s2", "AKID3": "s3"}
 	k := s.keeper(b, bucket, false, 0)
+	if asked != 0 { // the keeper is made before the snapshot
+		t.Errorf("asked %d times before there was anything to keep", asked)
+	}
 	keep := func(i, want int) {
 		t.Helper()
 		if err := k.Keep(t.Context(), entry(event.SQS, fmt.Sprint(attack, i))); err != nil || asked != want {
