@@ -21,6 +21,8 @@ import (
 type cli struct {
 	Run        runCmd           `cmd:"" help:"Run a function locally behind the layer: a function URL and the Invoke API on this machine."`
 	Inspect    inspectCmd       `cmd:"" help:"Inspect events, one JSON object a line, and print a verdict for each."`
+	Report     reportCmd        `cmd:"" help:"Make a summary or a page of HTML out of verdict lines: of log files, of standard input, or of CloudWatch Logs."`
+	Explain    explainCmd       `cmd:"" help:"Say everything about one verdict, and what would let the event pass."`
 	Policy     policyCmd        `cmd:"" help:"Check and test policy files."`
 	Layer      layerCmd         `cmd:"" help:"Pack, check and apply layers."`
 	Quarantine quarantineCmd    `cmd:"" help:"Get removed records back out of quarantine."`
