@@ -114,12 +114,23 @@ func (e *env) await(t *testing.T, texts ...string) string {
 
 func (e *env) awaitLine(t *testing.T, from emulator.Source, texts ...string) string {
 	t.Helper()
+	return e.awaitThat(t, func(l emulator.Line) bool { return l.Source == from && holds(l.Text, texts) }, texts)
+}
+
+// awaitAny returns the first line of anybody's that holds all the given texts.
+func (e *env) awaitAny(t *testing.T, texts ...string) string {
+	t.Helper()
+	return e.awaitThat(t, func(l emulator.Line) bool { return holds(l.Text, texts) }, texts)
+}
+
+func (e *env) awaitThat(t *testing.T, match func(emulator.Line) bool, texts []string) string {
+	t.Helper()
 	deadline := time.After(20 * time.Second)
 	for {
 		e.mu.Lock()
 		changed := e.changed
 		for _, l := range e.lines {
-			if l.Source == from && holds(l.Text, texts) {
+			if match(l) {
 				e.mu.Unlock()
 				return l.Text
 			}

@@ -12,7 +12,9 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	os.Exit(agent.Main(ctx))
+	// Lambda ends an extension with the event SHUTDOWN or with SIGKILL. Any other
+	// signal is from code in the sandbox (a shell's "kill 0" is enough) and our
+	// death would be that of the invocation. SIGPIPE is a log that was closed.
+	signal.Ignore(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGPIPE)
+	os.Exit(agent.Main(context.Background()))
 }

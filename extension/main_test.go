@@ -105,9 +105,22 @@ func act(ctx context.Context, event []byte) ([]byte, error) {
 	var o struct {
 		Do   string `json:"do"`
 		Size int    `json:"size"`
+		Name string `json:"name"`
 	}
 	_ = json.Unmarshal(event, &o)
+	if o.Name != "" {
+		fmt.Println("handler got " + o.Name)
+	}
 	switch o.Do {
+	case "wait": // until the test lets go
+		gate, err := os.Open(os.Getenv("TEST_GATE"))
+		if err != nil {
+			return nil, err
+		}
+		defer gate.Close()
+		if _, err := gate.Read(make([]byte, 1)); err != nil {
+			return nil, err
+		}
 	case "error":
 		return nil, errors.New("the handler refused")
 	case "panic":
@@ -125,11 +138,22 @@ func act(ctx context.Context, event []byte) ([]byte, error) {
 		return json.Marshal(os.Environ())
 	case "unknown path":
 		return get("/2018-06-01/no/such/path")
+	case "forge": // a reply to an invocation that does not exist
+		return post("/2018-06-01/runtime/invocation/nobody/response")
 	case "count":
 		return json.Marshal(invocations.Load())
 	}
 	sum := sha256.Sum256(event)
 	return json.Marshal(map[string]any{"statusCode": 200, "sha256": hex.EncodeToString(sum[:]), "size": len(event), "invocations": invocations.Load()})
+}
+
+func post(path string) ([]byte, error) {
+	resp, err := http.Post("http://"+os.Getenv("AWS_LAMBDA_RUNTIME_API")+path, "", strings.NewReader("{}"))
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	return json.Marshal(resp.Status)
 }
 
 func get(path string) ([]byte, error) {

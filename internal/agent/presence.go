@@ -60,6 +60,5 @@ func (p *presence) unprotected(message, remedy string) {
 	p.once.Do(func() {
 		p.log.Error(message, zap.String("event", "unprotected"), zap.String("function", p.function), zap.String("remedy", remedy))
 		p.reporter.Metric(map[report.Metric]float64{report.Unprotected: 1})
-		p.reporter.Flush()
 	})
 }

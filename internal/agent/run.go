@@ -55,7 +55,7 @@ func Run(ctx context.Context, environ []string, out io.Writer) error {
 	if x.upstream() == "" {
 		return errNoRuntimeAPI
 	}
-	defer x.log.Sync() // stdout; there is nothing to do about a failure
+	defer x.lastLines()
 	x.tuneMemory()
 	settle := quickInit(x.processors())
 	var err error
@@ -81,9 +81,10 @@ func newExtension(environ []string, out io.Writer) *extension {
 	cfg, faults := config.Parse(environ)
 	x := &extension{
 		environ: toMap(environ), raw: environ, cfg: cfg, faults: faults, taskRoot: "/var/task",
-		out: out, log: NewLogger(out, cfg.LogLevel), served: make(chan error, 1),
+		out: out, served: make(chan error, 1),
 	}
 	x.reporter = x.newReporter()
+	x.log = NewLogger(x.reporter, cfg.LogLevel)
 	x.copy = copied{log: x.log, reporter: x.reporter, snapStart: x.environ["AWS_LAMBDA_INITIALIZATION_TYPE"] == snapStart}
 	x.presence = &presence{log: x.log, reporter: x.reporter, function: x.environ["AWS_LAMBDA_FUNCTION_NAME"]}
 	var err error
@@ -249,7 +250,6 @@ func (x *extension) announce() {
 	if names := x.faults.Names(config.Unknown); len(names) > 0 {
 		x.reporter.Metric(map[report.Metric]float64{report.ConfigUnknown: float64(len(names))})
 	}
-	x.reporter.Flush()
 }
 
 // invokeMode tells how HTTP refusals are shaped. Auto takes callers for buffered
@@ -304,7 +304,16 @@ const (
 	closingCap = 1500 * time.Millisecond
 	// repliesCap is the part of it for replies under way.
 	repliesCap = time.Second
+	// lastWords bounds the writing of what is left to say when INIT is refused.
+	lastWords = 500 * time.Millisecond
 )
+
+// lastLines writes what is left to say.
+func (x *extension) lastLines() {
+	ctx, cancel := context.WithTimeout(context.Background(), lastWords) // whatever ended Run
+	defer cancel()
+	x.reporter.FlushWithin(ctx)
+}
 
 // Main runs the extension for a main function and returns its exit status.
 func Main(ctx context.Context) int {

@@ -31,6 +31,7 @@ var allowed = map[string][]string{
 	"internal/emulator":           {},
 	"internal/event":              {"internal/verdict"},
 	"internal/event/eventtest":    {"internal/verdict"},
+	"internal/faults":             {},
 	"internal/guard":              {"internal/answer", "internal/event", "internal/verdict", "policy", "proxy"},
 	"internal/hello":              {},
 	"internal/hello/server":       {"internal/hello"},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -290,5 +291,39 @@ func BenchmarkKeep(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// TestLogThatTakesNothing: a log whose reader has stopped fails the removal in
+// the invocation's time, also for the next one.
+func TestLogThatTakesNothing(t *testing.T) {
+	b := newBench(t)
+	o := b.options("log", true)
+	r, w := io.Pipe()
+	o.Out = w
+	k, err := quarantine.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		err := k.Keep(ctx, entry(event.SQS, attack))
+		cancel()
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Keep = %v, want the end of the time", err)
+		}
+	}
+	read := make(chan []byte)
+	go func() {
+		all, _ := io.ReadAll(r)
+		read <- all
+	}()
+	if err := k.Keep(t.Context(), entry(event.SQS, attack)); err != nil {
+		t.Errorf("Keep with a log that is read again: %v", err)
+	}
+	w.Close()
+	// The first was begun, and is in the log too; the second never was.
+	if n := len(b.opened(bytes.NewReader(<-read))); n != 2 {
+		t.Errorf("%d records in the log, want 2", n)
 	}
 }

@@ -16,12 +16,14 @@ const logBytesPerMinute = 2 << 20
 type logStore struct {
 	out    io.Writer
 	budget budget
-	mu     sync.Mutex // keeps the parts of a record together
+	turn   chan struct{} // holds the right to write: keeps the parts of a record together
 }
 
 // put writes each line in one call, so that lines of others cannot end up
 // inside it. Over the cap nothing is written: the record is failed, not removed.
-func (l *logStore) put(_ context.Context, _ string, lines [][]byte) error {
+// So it is when the log does not take it in the invocation's time, though what
+// was begun may be in the log later: a record twice is better than none.
+func (l *logStore) put(ctx context.Context, _ string, lines [][]byte) error {
 	n := 0
 	for _, line := range lines {
 		n += len(line)
@@ -29,8 +31,25 @@ func (l *logStore) put(_ context.Context, _ string, lines [][]byte) error {
 	if !l.budget.take(n) {
 		return fmt.Errorf("quarantine to the log: %d bytes are over the cap of %d a minute", n, l.budget.perMinute)
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	select {
+	case l.turn <- struct{}{}:
+	case <-ctx.Done():
+		return fmt.Errorf("quarantine to the log: it takes nothing: %w", context.Cause(ctx))
+	}
+	written := make(chan error, 1)
+	go func() {
+		defer func() { <-l.turn }()
+		written <- l.write(lines)
+	}()
+	select {
+	case err := <-written:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("quarantine to the log: it takes nothing: %w", context.Cause(ctx))
+	}
+}
+
+func (l *logStore) write(lines [][]byte) error {
 	for _, line := range lines {
 		n, err := l.out.Write(line)
 		if err == nil && n < len(line) {

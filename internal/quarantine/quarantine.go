@@ -108,7 +108,7 @@ func newKeeper(o Options, n network) (*Keeper, error) {
 	}
 	k.ownGroup = o.Env("AWS_LAMBDA_LOG_GROUP_NAME")
 	k.once = newOnce()
-	log := &logStore{out: o.Out, budget: budget{perMinute: logBytesPerMinute, now: o.Now}}
+	log := &logStore{out: o.Out, turn: make(chan struct{}, 1), budget: budget{perMinute: logBytesPerMinute, now: o.Now}}
 	switch {
 	case o.Target == "log":
 		k.store, k.target.log = log, true

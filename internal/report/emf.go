@@ -33,6 +33,7 @@ func (r *Reporter) Metric(values map[Metric]float64) {
 		return
 	}
 	r.queue = append(r.queue, r.metrics(values))
+	r.wake()
 }
 
 // metrics makes a line in the embedded metric format, with the function as its

@@ -1,7 +1,9 @@
 // Package report carries verdicts to where people read them. It owns the queue,
 // the sequence numbers, what is counted instead of written, and the encoding and
 // signing of a line; it does not decide what is worth a verdict, knows no
-// receiver's format, and nothing it does can hold up an invocation.
+// receiver's format, and nothing it does can hold up an invocation: of a log
+// that takes nothing any more, lines wait in the queue, and only Idle waits for
+// it, for as long as it was given, once.
 //
 // It relies on no timer: an environment is frozen between invocations. What is
 // due is done when an invocation comes or ends, and at SHUTDOWN.
@@ -10,15 +12,21 @@ package report
 import (
 	"context"
 	"io"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/merlon-security/merlon/internal/verdict"
 )
 
-// maxQueue bounds the lines that wait for the next flush. An environment makes
-// one for each event that is not clean, and flushes after each event.
+// maxQueue bounds the lines that wait to be written. An environment makes one for
+// each event that is not clean, and few others; more only wait if the log takes
+// none.
 const maxQueue = 1024
+
+// maxClosed bounds the windows that wait to be encoded, likewise.
+const maxClosed = 64
 
 // Options say what a Reporter writes, and where.
 type Options struct {
@@ -64,7 +72,8 @@ type Reporter struct {
 	repeats repeats
 	closed  []closed // windows that are over, not yet encoded
 
-	writing sync.Mutex // keeps the order of flushes
+	writing chan struct{} // holds the right to write, and so the order of lines
+	stuck   atomic.Bool   // somebody waited in vain for a write to return
 	kick    chan struct{}
 }
 
@@ -82,7 +91,7 @@ func New(o Options) *Reporter {
 	if o.Notify == nil {
 		o.Notify = func(Notice) {}
 	}
-	r := &Reporter{o: o, env: o.Env, kick: make(chan struct{}, 1), window: &window{}}
+	r := &Reporter{o: o, env: o.Env, writing: make(chan struct{}, 1), kick: make(chan struct{}, 1), window: &window{}}
 	for _, s := range o.Sinks {
 		r.outboxes = append(r.outboxes, newOutbox(s, o.Now, o.Notify))
 	}
@@ -163,6 +172,10 @@ func (r *Reporter) Count(c verdict.Count) {
 
 // cut ends the window; it is written beside the invocation.
 func (r *Reporter) cut() {
+	if len(r.closed) == maxClosed {
+		r.closed = r.closed[1:]
+		r.dropped++
+	}
 	r.closed = append(r.closed, closed{r.window, r.repeats.take()})
 	r.window = &window{}
 	r.wake()
@@ -226,13 +239,26 @@ func (r *Reporter) push(it Item) {
 	}
 }
 
+// Write queues a line of the agent's own log, for the function's log only, and
+// never fails. It must be one whole line.
+func (r *Reporter) Write(line []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.full() {
+		r.queue = append(r.queue, slices.Clone(line))
+		r.wake()
+	}
+	return len(line), nil
+}
+
 // Idle writes what is queued and has the sinks send what is due, until the given
-// moment at the latest. A request that takes longer goes on beside the next
-// invocation.
+// moment at the latest, which is also when ctx ends. A request that takes longer
+// goes on beside the next invocation. A log that takes nothing costs that time
+// once and not after every invocation.
 func (r *Reporter) Idle(ctx context.Context, until time.Time) {
 	r.expire()
 	for r.o.Now().Before(until) {
-		if !r.writeOne() {
+		if !r.mayWrite(ctx) || !r.writeOne() {
 			break
 		}
 	}
@@ -257,9 +283,35 @@ func (r *Reporter) start(ctx context.Context) (under []<-chan struct{}) {
 
 // Flush writes everything that is queued to the log.
 func (r *Reporter) Flush() {
-	for r.writeOne() {
+	for {
+		r.writing <- struct{}{}
+		if !r.writeOne() {
+			return
+		}
 	}
 }
+
+// FlushWithin is Flush until ctx ends. A write that does not return is left
+// behind.
+func (r *Reporter) FlushWithin(ctx context.Context) {
+	flushed := make(chan struct{})
+	go func() {
+		defer close(flushed)
+		r.Flush()
+	}()
+	select {
+	case <-flushed:
+	case <-ctx.Done():
+	}
+}
+
+const (
+	// logShare is how much of the time of Close the log may take from the sinks.
+	logShare = 500 * time.Millisecond
+	// lastLine is what Close may take beyond its time, for the line that counts
+	// what could not be sent.
+	lastLine = 100 * time.Millisecond
+)
 
 // Close ends the window, writes everything, and has the sinks send everything
 // until ctx ends. What could not be sent is counted in the last line.
@@ -267,26 +319,53 @@ func (r *Reporter) Close(ctx context.Context) {
 	r.mu.Lock()
 	r.cut()
 	r.mu.Unlock()
-	r.Flush()
+	logged, cancel := context.WithTimeout(ctx, logShare)
+	r.FlushWithin(logged)
+	cancel()
+	r.mu.Lock()
+	r.encodeClosed() // if the log takes nothing, the sinks hear of the window all the same
+	r.mu.Unlock()
 	var all sync.WaitGroup
 	for _, o := range r.outboxes {
 		all.Go(func() { o.finish(ctx) })
 	}
 	all.Wait()
-	r.Flush()
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastLine)
+	defer cancel()
+	r.FlushWithin(last)
+}
+
+// mayWrite takes the right to write. It does not wait behind a write that
+// somebody waited for in vain already.
+func (r *Reporter) mayWrite(ctx context.Context) bool {
+	select {
+	case r.writing <- struct{}{}:
+		return true
+	default:
+	}
+	if r.stuck.Load() {
+		return false
+	}
+	select {
+	case r.writing <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		r.stuck.Store(true)
+		return false
+	}
 }
 
 // writeOne writes the oldest line in one call, so that lines of other processes
-// cannot end up inside it.
+// cannot end up inside it, and gives the right to write back.
 func (r *Reporter) writeOne() bool {
-	r.writing.Lock()
-	defer r.writing.Unlock()
+	defer func() { <-r.writing }()
 	line, ok := r.oldest()
 	if !ok {
 		return false
 	}
 	// There is nowhere to report a failure to write to stdout to.
 	_, _ = r.o.Out.Write(line)
+	r.stuck.Store(false)
 	return true
 }
 

@@ -206,3 +206,51 @@ func TestConcurrentAdds(t *testing.T) {
 		t.Errorf("%v lines, want 800", last)
 	}
 }
+
+// stuckWriter takes nothing until it is let go.
+type stuckWriter struct {
+	writes
+	entered chan struct{}
+	release chan struct{}
+}
+
+func (w *stuckWriter) Write(p []byte) (int, error) {
+	select {
+	case w.entered <- struct{}{}:
+	default:
+	}
+	<-w.release
+	return w.writes.Write(p)
+}
+
+func TestStuckLogIsWaitedForOnce(t *testing.T) {
+	t.Parallel()
+	w := &stuckWriter{entered: make(chan struct{}, 1), release: make(chan struct{})}
+	r := plain(w, time.Now)
+	r.Add(different(0))
+	flushed := make(chan struct{})
+	go func() {
+		defer close(flushed)
+		r.Flush()
+	}()
+	<-w.entered
+	waited, cancel := context.WithCancel(context.Background())
+	cancel()
+	r.Idle(waited, time.Now().Add(time.Hour))
+	for i := range 2000 { // more than the queue holds
+		r.Add(different(i + 1))
+		_, _ = r.Write([]byte("{}\n"))
+		r.Metric(map[report.Metric]float64{report.Unprotected: 1})
+		r.Idle(context.Background(), time.Now().Add(time.Hour)) // would never return
+	}
+	r.Close(waited)
+	close(w.release)
+	<-flushed
+	r.Flush() // whatever Close has left behind is over then
+	before := len(w.lines)
+	r.Add(different(-1))
+	r.Idle(context.Background(), time.Now().Add(time.Hour))
+	if len(w.lines) != before+1 {
+		t.Errorf("%d lines after the log came back, want the one that was added", len(w.lines)-before)
+	}
+}
