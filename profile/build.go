@@ -36,15 +36,17 @@ type Pending struct {
 	Proof Proof
 }
 
-// unsettledShare is the share of pending elements over which a route is partial.
-const unsettledShare = 0.1
+// fewSources is how many networks must have used a route for its fields to be
+// compared without a person having said so: with fewer, the next one is likely to
+// bring something new. It is the number of sources that counts and not the share
+// of what is new, which any caller could raise to end the comparison.
+const fewSources = 5
 
 // builder collects what one profile has.
 type builder struct {
 	opt     Options
 	pending []Pending
-	settled int // elements in the place at hand
-	open    int
+	last    Day
 	once    int // elements that one source has shown on one day
 }
 
@@ -64,6 +66,7 @@ func (e *Evidence) Build(opt Options) (*Document, []Pending) {
 			b.once++
 		}
 	})
+	b.last = last
 	if last >= 0 {
 		d.Provenance.First, d.Provenance.Last = date(first), date(last)
 	}
@@ -85,15 +88,14 @@ func date(d Day) string { return time.Unix(int64(d)*86400, 0).UTC().Format(time.
 func (b *builder) normal(at Place, mark string, p, of *Proof) bool {
 	s := b.opt.Settled
 	ok := len(p.Sources) >= s.Sources && len(p.Days) >= s.Days && (of == nil || p.estimate() >= s.Share*of.estimate()) ||
-		b.opt.Accept != nil && b.opt.Accept(at)
-	if ok {
-		b.settled++
-	} else {
-		b.open++
+		b.accepted(at)
+	if !ok {
 		b.pending = append(b.pending, Pending{Element{slices.Clone(at), mark}, *p})
 	}
 	return ok
 }
+
+func (b *builder) accepted(at Place) bool { return b.opt.Accept != nil && b.opt.Accept(at) }
 
 func (b *builder) trigger(name string, s *spot) (t Trigger, ok bool) {
 	at := Place{name}
@@ -121,7 +123,6 @@ func (b *builder) trigger(name string, s *spot) (t Trigger, ok bool) {
 func (b *builder) routes(t *Trigger, at Place, s *spot) {
 	if here := s.marks["."]; here != nil && b.normal(at, ".", here, nil) {
 		r := Route{Route: formatRoute(at[1:])}
-		b.settled, b.open = 0, 0
 		if g := s.kids[groupBody]; g != nil {
 			r.ContentTypes = b.wordsOf(append(at, groupBody), g, "c", here)
 			r.Body = b.fields(append(at, groupBody), nil, g, here)
@@ -132,7 +133,8 @@ func (b *builder) routes(t *Trigger, at Place, s *spot) {
 		if g := s.kids[groupCookie]; g != nil {
 			r.Cookies = b.fields(append(at, groupCookie), nil, g, here)
 		}
-		r.Partial = float64(b.open) > unsettledShare*float64(b.open+b.settled)
+		young := b.last-here.First < Day(b.opt.Settled.Days)
+		r.Partial = (young || len(here.Sources) < fewSources) && !b.accepted(at)
 		t.Routes = append(t.Routes, r)
 	}
 	for _, step := range sortedKeys(s.kids) {

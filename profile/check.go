@@ -71,14 +71,14 @@ func (c *Checker) Check(ev *event.Event) []Departure {
 	}
 	route := trigger.find(at[1:])
 	if route == nil || len(at) > 1 && !route.words["."] {
-		return append(out, Departure{Dimension: Routes, Record: -1, Expected: "a known route", Seen: shownRoute(at[1:])})
+		return append(out, Departure{Dimension: Routes, Record: -1, Expected: "a known route", Seen: trigger.shown(at[1:])})
 	}
 	if route.partial {
 		return out
 	}
 	if words := bodyWords(ev); len(words) > 0 {
 		if b := route.step(groupBody); b == nil || !b.words["c*"] && !b.words[words[0]] {
-			out = append(out, Departure{Dimension: ContentType, Record: -1, Expected: strings.Join(contentTypes(b), ", "), Seen: words[0][1:]})
+			out = append(out, Departure{Dimension: ContentType, Record: -1, Expected: strings.Join(contentTypes(b), ", "), Seen: shownType(words[0][1:])})
 		}
 	}
 	w := newWalker(ev, route)
@@ -104,13 +104,39 @@ func contentTypes(s *shape) (kinds []string) {
 	return kinds
 }
 
-// shownRoute is a route as it may be shown: with what varies replaced.
-func shownRoute(at Place) string {
+// shown is a route as it may be shown: segments that no known route has by their
+// length, for they are the sender's text.
+func (s *shape) shown(at Place) string {
 	if len(at) == 0 {
-		return ""
+		return "no route"
 	}
-	s := formatRoute(at)
-	return s[:min(len(s), 128)]
+	out, here := Place{}, s
+	for i, step := range at {
+		if here = here.step(step); here == nil && i == 0 {
+			step = strings.Trim(step, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-")
+			if step != "" {
+				return "another method"
+			}
+			step = at[0]
+		} else if here == nil && !strings.HasPrefix(step, "/{") {
+			step = fmt.Sprintf("/…%d", len(step)-1)
+		}
+		out = append(out, step)
+	}
+	if len(out) == 1 {
+		return out[0]
+	}
+	return formatRoute(out)
+}
+
+// shownType is a media type as it may be shown.
+func shownType(kind string) string {
+	switch kind {
+	case "application/json", "application/xml", "text/xml", "text/plain", "text/html", "application/x-www-form-urlencoded",
+		"multipart/form-data", "application/octet-stream":
+		return kind
+	}
+	return "another type"
 }
 
 // below reports whether a leaf stands in a field that is a departure already.

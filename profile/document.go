@@ -63,8 +63,8 @@ type Route struct {
 	Query        []Field  `yaml:"query"`
 	Cookies      []Field  `yaml:"cookies"`
 	Body         []Field  `yaml:"body"`
-	// Partial is set while too few sources have used the route to say what is
-	// normal in it: it is normal to be called, and nothing else is compared.
+	// Partial is set while the route is new, or too few sources have used it to say
+	// what is normal in it: it is normal to be called, and nothing else is compared.
 	Partial bool `yaml:"partial"`
 }
 

@@ -217,6 +217,14 @@ func (l *Learner) Commit(s *Sample) (d Delta, ok bool) {
 	return d, len(d.Items) > 0 || d.Full
 }
 
+// Count is a delta that says only how many invocations were learned from: the
+// last thing an environment tells.
+func (l *Learner) Count() Delta {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return Delta{Day: max(0, l.day), Samples: l.samples}
+}
+
 // enough reports whether an environment has told of an element what it may in a
 // day: so many sources, or that there is none.
 func (l *Learner) enough(at Place, mark string, p Proof) bool {

@@ -25,6 +25,7 @@ const maxLine = 64 << 20
 
 type inspectCmd struct {
 	Policy    string `help:"Policy file to decide by." type:"existingfile"`
+	Profile   string `help:"Behavioural profile to compare with." type:"existingfile"`
 	Mode      string `help:"Mode to decide in; default block, or the policy file's." enum:"block,monitor," default:""`
 	Paranoia  int    `help:"Paranoia level, 1 to 4; default 1, or the policy file's."`
 	Threshold int    `help:"Anomaly score from which an event is refused; default 5, or the policy file's."`
@@ -150,6 +151,16 @@ func (c *inspectCmd) guard() (*guard.Guard, error) {
 		return nil, err
 	}
 	g := agent.NewGuard(cfg, p, e, nil)
+	if c.Profile != "" {
+		cfg.Profile = c.Profile
+		d, err := agent.LoadProfile(cfg, "")
+		if err != nil {
+			return nil, err
+		}
+		if err := agent.SetProfile(g, cfg, d); err != nil {
+			return nil, err
+		}
+	}
 	if !c.NoKeeper {
 		g.Keeper = keepsAll{}
 	}

@@ -24,6 +24,7 @@ type cli struct {
 	Report     reportCmd        `cmd:"" help:"Make a summary or a page of HTML out of verdict lines: of log files, of standard input, or of CloudWatch Logs."`
 	Explain    explainCmd       `cmd:"" help:"Say everything about one verdict, and what would let the event pass."`
 	Policy     policyCmd        `cmd:"" help:"Check and test policy files."`
+	Profile    profileCmd       `cmd:"" help:"Make, compare and sign behavioural profiles."`
 	Layer      layerCmd         `cmd:"" help:"Pack, check and apply layers."`
 	Quarantine quarantineCmd    `cmd:"" help:"Get removed records back out of quarantine."`
 	Doctor     doctorCmd        `cmd:"" help:"Explain the configuration of this shell, or check a deployed function."`

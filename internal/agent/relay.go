@@ -35,7 +35,8 @@ func (x *extension) newRelay() (*proxy.Relay, error) {
 		Concurrent: x.concurrent(),
 	}
 	if x.policy.Mode != verdict.Off {
-		opts.Inspector = &counted{Guard: x.newGuard(), seen: &x.presence.seen, copy: &x.copy}
+		x.guard = x.newGuard()
+		opts.Inspector = &counted{Guard: x.guard, seen: &x.presence.seen, copy: &x.copy}
 	}
 	return proxy.New(opts)
 }

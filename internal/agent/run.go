@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/merlon-security/merlon/internal/config"
+	"github.com/merlon-security/merlon/internal/guard"
 	"github.com/merlon-security/merlon/internal/lambdaapi"
 	"github.com/merlon-security/merlon/internal/report"
 	"github.com/merlon-security/merlon/internal/verdict"
@@ -42,6 +43,7 @@ type extension struct {
 	copy     copied
 	engine   engine
 	relay    *proxy.Relay // nil while idling
+	guard    *guard.Guard // nil where nothing is inspected
 	served   chan error
 	taskRoot string
 }
@@ -225,7 +227,7 @@ func (x *extension) start(ctx context.Context, listenErr error) error {
 			return err
 		}
 	}
-	return nil
+	return x.loadProfile()
 }
 
 const portRemedy = "free the port or set MERLON_LISTEN to another loopback address"

@@ -22,9 +22,9 @@ const module = "github.com/merlon-security/merlon/"
 // allowed lists what each package may import of this module. A package that is
 // not listed fails the test, so a new one takes its place consciously.
 var allowed = map[string][]string{
-	"cmd/merlon":                  {"internal/agent", "internal/config", "internal/emulator", "internal/event", "internal/guard", "internal/quarantine/extract", "internal/review", "internal/verdict", "layer/bundle", "policy", "policy/lint", "policy/rules", "policy/rules/merlon/pack", "policy/waf"},
+	"cmd/merlon":                  {"internal/agent", "internal/config", "internal/emulator", "internal/event", "internal/guard", "internal/quarantine/extract", "internal/review", "internal/signed", "internal/verdict", "layer/bundle", "policy", "policy/lint", "policy/rules", "policy/rules/merlon/pack", "policy/waf", "profile"},
 	"extension":                   {"internal/agent"},
-	"internal/agent":              {"internal/answer", "internal/config", "internal/event", "internal/guard", "internal/hello", "internal/hello/server", "internal/lambdaapi", "internal/quarantine", "internal/report", "internal/verdict", "policy", "policy/rules", "policy/waf", "proxy"},
+	"internal/agent":              {"internal/answer", "internal/config", "internal/event", "internal/guard", "internal/hello", "internal/hello/server", "internal/lambdaapi", "internal/quarantine", "internal/report", "internal/signed", "internal/verdict", "policy", "policy/rules", "policy/waf", "profile", "proxy"},
 	"internal/docs":               {},
 	"internal/answer":             {"internal/event", "internal/verdict"},
 	"internal/config":             {},
@@ -32,7 +32,7 @@ var allowed = map[string][]string{
 	"internal/event":              {"internal/verdict"},
 	"internal/event/eventtest":    {"internal/verdict"},
 	"internal/faults":             {},
-	"internal/guard":              {"internal/answer", "internal/event", "internal/verdict", "policy", "proxy"},
+	"internal/guard":              {"internal/answer", "internal/event", "internal/verdict", "policy", "profile", "proxy"},
 	"internal/hello":              {},
 	"internal/hello/server":       {"internal/hello"},
 	"internal/lambdaapi":          {},
@@ -52,7 +52,7 @@ var allowed = map[string][]string{
 	"layer/wrapper":               {"layer/internal/attach", "internal/config", "internal/hello"},
 	"internal/plainyaml":          {},
 	"internal/signed":             {},
-	"policy":                      {"internal/event", "internal/plainyaml", "internal/verdict", "policy/seclang", "policy/when"},
+	"policy":                      {"internal/event", "internal/plainyaml", "internal/verdict", "profile", "policy/seclang", "policy/when"},
 	"policy/lint":                 {"internal/event", "internal/verdict", "policy", "policy/rules", "policy/seclang", "policy/waf"},
 	"policy/rules":                {},
 	"policy/rules/merlon/pack":    {},

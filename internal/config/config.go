@@ -48,6 +48,7 @@ type Config struct {
 	Profile           string // absolute path of the behavioural profile, "" for none
 	ProfileMode       ProfileMode
 	ProfileMinVersion int
+	ProfileKeys       []string // public keys, as text; any of them may have signed the profile
 	AWS               AWSGateway
 	Vault             Switch
 	VaultExcept       []string // AWS services whose calls keep the function's own credentials

@@ -206,6 +206,20 @@ func ageRecipient(at func(*Config) *Secret) binding {
 	}
 }
 
+// publicKeys checks the form only; decoding is the verifier's business.
+func publicKeys(at func(*Config) *[]string) binding {
+	const kind = "a comma list of public keys, merlon-public-1:…"
+	return list(at, kind, func(word string) error {
+		switch data, ok := strings.CutPrefix(word, "merlon-public-1:"); {
+		case strings.HasPrefix(word, "merlon-private-"):
+			return errors.New("this is the private key, now exposed in the function's configuration: replace the pair and set the public key")
+		case !ok || len(data) != 44:
+			return want(kind)
+		}
+		return nil
+	})
+}
+
 // secretText takes a secret long enough that it cannot be guessed from what it
 // signs.
 func secretText(at func(*Config) *Secret) binding {

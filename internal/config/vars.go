@@ -129,14 +129,17 @@ func attachmentVars() []Var {
 // behaviourVars concern what the function does rather than what it is sent.
 func behaviourVars() []Var {
 	return []Var{
-		{Name: "MERLON_PROFILE", Readers: Extension, Default: "none",
-			Doc:     "Path of the behavioural profile.",
+		{Name: "MERLON_PROFILE", Since: first, Readers: Extension, Default: "none",
+			Doc:     "Path of the behavioural profile, for instance `/var/task/profile.yaml` ([PROFILE.md](PROFILE.md)).",
 			binding: absolutePath(func(c *Config) *string { return &c.Profile })},
-		{Name: "MERLON_PROFILE_MODE", Readers: Extension | Wrapper,
-			Doc:     "What a departure from the profile leads to.",
+		{Name: "MERLON_PROFILE_MODE", Since: first, Readers: Extension, Default: "what the profile says; off without one",
+			Doc:     "What a departure from the profile leads to: `alert` reports it, `enforce` has it weigh as much as the threshold, where the profile does not say less of its dimension. `learn` compares nothing and tells the log what is new.",
 			binding: oneOf(func(c *Config) *ProfileMode { return &c.ProfileMode }, ProfileOff, ProfileLearn, ProfileAlert, ProfileEnforce)},
-		{Name: "MERLON_PROFILE_MIN_VERSION", Readers: Extension, Default: "0",
-			Doc:     "Lowest version of a signed profile that is accepted, against rollback.",
+		{Name: "MERLON_PROFILE_KEY", Since: first, Readers: Extension, Default: "none",
+			Doc:     "Public keys (`merlon-public-1:…`, a comma list) one of which must have signed the profile. Without one, no signature is asked for.",
+			binding: publicKeys(func(c *Config) *[]string { return &c.ProfileKeys })},
+		{Name: "MERLON_PROFILE_MIN_VERSION", Since: first, Readers: Extension, Default: "0",
+			Doc:     "Lowest version of the profile that is accepted, against rollback.",
 			binding: number(func(c *Config) *int { return &c.ProfileMinVersion }, 0, 1<<30)},
 		{Name: "MERLON_AWS", Readers: Extension | Wrapper,
 			Doc:     "Whether the function's calls to AWS go through Merlon, and whether those outside the profile are refused.",

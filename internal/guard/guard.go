@@ -17,12 +17,18 @@ import (
 	"github.com/merlon-security/merlon/internal/event"
 	"github.com/merlon-security/merlon/internal/verdict"
 	"github.com/merlon-security/merlon/policy"
+	"github.com/merlon-security/merlon/profile"
 	"github.com/merlon-security/merlon/proxy"
 )
 
 // Engine finds attacks in a decoded event.
 type Engine interface {
 	Inspect(ctx context.Context, ev *event.Event) (verdict.Inspection, error)
+}
+
+// Profile knows what is normal for the function.
+type Profile interface {
+	Check(ev *event.Event) []profile.Departure
 }
 
 // Reporter takes verdicts. It must not block.
@@ -55,6 +61,7 @@ type Guard struct {
 
 	warm    atomic.Bool
 	learned learned
+	normal  atomic.Pointer[normal]
 }
 
 // Deployment is what is the same for all verdicts of an environment.
@@ -66,6 +73,15 @@ type Deployment struct {
 	Ruleset      string
 	ConfigFaults []string
 }
+
+// normal is a profile with what departures from it lead to.
+type normal struct {
+	profile   Profile
+	behaviour policy.Behaviour
+}
+
+// SetProfile has events compared with a profile from the next one on.
+func (g *Guard) SetProfile(p Profile, b policy.Behaviour) { g.normal.Store(&normal{p, b}) }
 
 // reserve is kept back from every deadline for the answer and the reports.
 const reserve = 200 * time.Millisecond
@@ -185,6 +201,9 @@ func (g *Guard) limits() event.Limits {
 func (g *Guard) search(ctx context.Context, ev *event.Event, found *verdict.Inspection) error {
 	until, _ := ctx.Deadline()
 	own, ownErr := g.Policy.Own(ev, until, g.Now)
+	if n := g.normal.Load(); n != nil {
+		own = own.And(g.Policy.Departures(ev, n.profile.Check(ev), n.behaviour, g.Now()))
+	}
 	*found = own
 	rest, err := g.Engine.Inspect(ctx, ev)
 	*found = own.And(rest)

@@ -39,6 +39,9 @@ var (
 	clean = inspector(func(context.Context, *event.Event) (verdict.Inspection, error) {
 		return verdict.Inspection{Scores: []int{0}}, nil
 	})
+	cleanRecords = inspector(func(_ context.Context, ev *event.Event) (verdict.Inspection, error) {
+		return verdict.Inspection{Scores: make([]int, max(1, ev.Records))}, nil
+	})
 	attack = inspector(func(context.Context, *event.Event) (verdict.Inspection, error) {
 		return verdict.Inspection{Scores: []int{5}, Findings: []verdict.Finding{{RuleID: 942100, Score: 5, Record: -1}}}, nil
 	})

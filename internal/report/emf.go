@@ -18,6 +18,7 @@ const (
 	ConfigUnknown    Metric = "ConfigUnknown"
 	TelemetryDropped Metric = "TelemetryDropped"
 	ProfileMissing   Metric = "ProfileMissing"
+	ProfileExpiring  Metric = "ProfileExpiring"
 	Verdicts         Metric = "Verdicts" // by action
 )
 

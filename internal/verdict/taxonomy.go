@@ -7,7 +7,7 @@ import "strings"
 // compares them with the rules.)
 func Classes() []string {
 	return []string{
-		"deprecated-header", "disclosure", "fixation", "generic", "graphql", "injection-generic", "injection-java", "injection-php", "jwt", "ldapi", "lfi",
+		"behaviour", "deprecated-header", "disclosure", "fixation", "generic", "graphql", "injection-generic", "injection-java", "injection-php", "jwt", "ldapi", "lfi",
 		"multipart-header", "nosqli", "protocol", "rce", "reputation-scanner", "rfi", "sqli", "ssi", "ssrf", "ssti", "xpath", "xss", "xxe",
 	}
 }
