@@ -1,10 +1,14 @@
 package main_test
 
 import (
+	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -108,4 +112,101 @@ func TestRestoreParity(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestB24SnapshotHoldsNoCredentials: whatever the configuration, nothing is
+// fetched or connected before the snapshot, except to this machine. What a sink
+// needs is fetched when a record is kept.
+func TestB24SnapshotHoldsNoCredentials(t *testing.T) {
+	e := protected(t, "hooks", func(o *emulator.Options) {
+		snapStart(o)
+		o.Function.Env["MERLON_QUARANTINE"] = "s3://evidence/orders"
+		o.Region = "us-north-9" // of the form of a region, and none: the name does not resolve
+	})
+	if err := e.Warm(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, socket := range socketsOf(t, filepath.Join(optDir, "extensions", "merlon")) {
+		if !socket.remote.IsLoopback() && !socket.remote.IsUnspecified() {
+			t.Errorf("the snapshot holds a connection to %s", socket.remote)
+		}
+	}
+	if strings.Contains(e.text(), "credentials fetched") {
+		t.Error("credentials were fetched before the snapshot")
+	}
+	batch := `{"Records":[` + sqsMessage("a", "1", "orders", union) + "," + sqsMessage("b", "1", "orders", "fine") + `]}`
+	if r := e.invoke(t, batch); r.Status != emulator.StatusError {
+		t.Errorf("got %s %s, want an error: there is no bucket", r.Status, r.Payload)
+	}
+	e.awaitLine(t, emulator.SourcePlatform, "credentials fetched after the restore")
+	if strings.Contains(e.text(), "fetched before") {
+		t.Error("credentials were fetched before the restore")
+	}
+}
+
+type socket struct{ remote netip.Addr }
+
+// socketsOf returns the TCP connections of the processes that run a program. The
+// tables hold them by inode (proc_pid_net(5)).
+func socketsOf(t *testing.T, program string) []socket {
+	t.Helper()
+	exes, err := filepath.Glob("/proc/[0-9]*/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []socket
+	processes := 0
+	for _, exe := range exes {
+		if target, err := os.Readlink(exe); err != nil || target != program {
+			continue // of another user, or another program
+		}
+		processes++
+		inodes := map[string]bool{}
+		fds, err := filepath.Glob(filepath.Join(filepath.Dir(exe), "fd", "*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, fd := range fds {
+			if target, err := os.Readlink(fd); err == nil {
+				inodes[strings.TrimSuffix(strings.TrimPrefix(target, "socket:["), "]")] = true
+			}
+		}
+		for _, table := range []string{"net/tcp", "net/tcp6"} {
+			text, err := os.ReadFile(filepath.Join(filepath.Dir(exe), table))
+			if err != nil {
+				continue // no IPv6, or the process has ended
+			}
+			for line := range strings.Lines(string(text)) {
+				if f := strings.Fields(line); len(f) > 9 && inodes[f[9]] {
+					found = append(found, socket{remoteOf(t, f[2])})
+				}
+			}
+		}
+	}
+	if processes == 0 {
+		t.Skip("no process of the program is to be seen in /proc")
+	}
+	if len(found) == 0 {
+		t.Error("the extension holds no socket at all, not even its own")
+	}
+	return found
+}
+
+// remoteOf reads an address as /proc/net/tcp has it: hexadecimal words in the
+// machine's order.
+func remoteOf(t *testing.T, field string) netip.Addr {
+	t.Helper()
+	words, _, _ := strings.Cut(field, ":")
+	raw, err := hex.DecodeString(words)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i+4 <= len(raw); i += 4 {
+		binary.NativeEndian.PutUint32(raw[i:], binary.BigEndian.Uint32(raw[i:]))
+	}
+	addr, ok := netip.AddrFromSlice(raw)
+	if !ok {
+		t.Fatalf("address %q", field)
+	}
+	return addr.Unmap()
 }

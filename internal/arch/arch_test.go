@@ -158,6 +158,27 @@ func TestExtensionDependencies(t *testing.T) {
 	}
 }
 
+// TestD4NoRandomnessFromTheSnapshot: the generator of math/rand is memory of the
+// process. Environments restored from one SnapStart snapshot would draw the same
+// numbers; crypto/rand asks the kernel.
+func TestD4NoRandomnessFromTheSnapshot(t *testing.T) {
+	seen := 0
+	for _, p := range list(t, "-deps", "./extension", "./layer/wrapper", "./layer/lambdago") {
+		if !strings.HasPrefix(p.ImportPath, module) {
+			continue
+		}
+		seen++
+		for _, imp := range p.Imports {
+			if imp == "math/rand" || imp == "math/rand/v2" {
+				t.Errorf("%s imports %s", p.ImportPath, imp)
+			}
+		}
+	}
+	if seen < 20 {
+		t.Errorf("%d packages, want at least 20", seen)
+	}
+}
+
 // TestNothingCompilesAtStart: a pattern at package level is compiled at every
 // cold start, whether it is needed or not; a handful of them took two
 // milliseconds. Wrap it in sync.OnceValue, or compare characters.

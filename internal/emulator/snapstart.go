@@ -143,10 +143,11 @@ func (e *environment) serveCredentials(w http.ResponseWriter, r *http.Request) {
 		io.WriteString(w, "cannot get credentials for the provided token\n")
 		return
 	}
-	c := e.opts.Credentials
+	c, when := e.opts.Credentials, "after"
 	if !e.isRestored() {
-		c.SessionToken = snapshotToken
+		c.SessionToken, when = snapshotToken, "before"
 	}
+	e.logs.platform("credentials fetched " + when + " the restore")
 	writeJSON(w, http.StatusOK, map[string]string{
 		"AccessKeyId": c.AccessKeyID, "SecretAccessKey": c.SecretAccessKey, "Token": c.SessionToken,
 		"Expiration": time.Now().Add(time.Hour).UTC().Format(time.RFC3339),

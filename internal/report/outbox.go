@@ -2,8 +2,9 @@ package report
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/binary"
 	"errors"
-	"math/rand/v2"
 	"sync"
 	"time"
 )
@@ -60,7 +61,15 @@ type Notice struct {
 }
 
 func newOutbox(s Sink, now func() time.Time, note func(Notice)) *outbox {
-	return &outbox{sink: s, now: now, dice: rand.Float64, note: note}
+	return &outbox{sink: s, now: now, dice: dice, note: note}
+}
+
+// dice draws from [0,1), from the kernel: environments restored from one snapshot
+// would go on with the same numbers of math/rand, and come back together.
+func dice() float64 {
+	var b [8]byte
+	rand.Read(b[:]) // never returns an error (crypto/rand, since Go 1.24)
+	return float64(binary.LittleEndian.Uint64(b[:])>>11) / (1 << 53)
 }
 
 // add queues an item, or counts it if there is no room.
