@@ -3,6 +3,8 @@ package regression_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -19,6 +22,7 @@ import (
 	"github.com/merlon-security/merlon/internal/agent"
 	"github.com/merlon-security/merlon/internal/config"
 	"github.com/merlon-security/merlon/internal/emulator"
+	"github.com/merlon-security/merlon/internal/event"
 	"github.com/merlon-security/merlon/internal/verdict"
 	"github.com/merlon-security/merlon/policy/waf"
 	"github.com/merlon-security/merlon/proxy"
@@ -31,11 +35,14 @@ type stack struct {
 	relay   *proxy.Relay
 	logged  *os.File // the web server's error log that go-ftw reads
 	records *records
+	engine  *waf.Engine
 }
 
 // settings are what the tests expect to be set and the rule set leaves open:
-// limits, and that the rules of the last phase are logged.
-const settings = `SecDefaultAction "phase:5,log,auditlog,pass"
+// limits, and that the rules of the last phases are logged.
+const settings = `SecDefaultAction "phase:3,log,auditlog,pass"
+SecDefaultAction "phase:4,log,auditlog,pass"
+SecDefaultAction "phase:5,log,auditlog,pass"
 SecAction "id:9000100,phase:1,pass,t:none,nolog,setvar:tx.crs_validate_utf8_encoding=1,` +
 	`setvar:tx.arg_name_length=100,setvar:tx.arg_length=400,setvar:tx.total_arg_length=64000,` +
 	`setvar:tx.max_num_args=255,setvar:tx.max_file_size=64100,setvar:tx.combined_file_sizes=65535"` + "\n"
@@ -57,15 +64,15 @@ func newStack(t *testing.T, environ ...string) *stack {
 	opts := agent.EngineOptions(cfg, p)
 	opts.Rules.Setup = settings
 	opts.Log = s.log
-	engine, err := waf.New(opts)
-	if err != nil {
+	opts.Responses = waf.Responses{On: true}
+	if s.engine, err = waf.New(opts); err != nil {
 		t.Fatal(err)
 	}
 	function := emulator.Function{Name: "albedo", Timeout: time.Minute}
 	if s.lambda, err = emulator.Start(t.Context(), emulator.Options{External: true, Function: function}); err != nil {
 		t.Fatal(err)
 	}
-	g := agent.NewGuard(cfg, p, engine, s.records)
+	g := agent.NewGuard(cfg, p, s.engine, s.records)
 	if s.relay, err = proxy.New(proxy.Options{Upstream: s.lambda.RuntimeAPI(), Inspector: g}); err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +94,7 @@ func (s *stack) serve(t *testing.T) {
 	})
 	polling, stop := context.WithCancel(context.Background()) // past the test's own, which ends before Cleanup
 	running.Go(func() {
-		if err := serveFunction(polling, s.relay.Addr()); err != nil {
+		if err := serveFunction(polling, s.relay.Addr(), s.reply); err != nil {
 			t.Error(err)
 		}
 	})
@@ -108,19 +115,22 @@ func (s *stack) serve(t *testing.T) {
 
 func (s *stack) log(line string) { fmt.Fprintln(s.logged, line) }
 
-// serveFunction is a runtime whose handler answers as albedo does, the backend
-// that the rule set is tested with: 200 to everything.
-func serveFunction(ctx context.Context, api string) error {
+// serveFunction is a runtime with a handler.
+func serveFunction(ctx context.Context, api string, handler func(event []byte) ([]byte, error)) error {
 	base := "http://" + api + "/2018-06-01/runtime/invocation/"
 	for {
-		id, err := next(ctx, base)
+		id, raw, err := next(ctx, base)
 		if ctx.Err() != nil {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		resp, err := http.Post(base+id+"/response", "application/json", bytes.NewReader([]byte(`{"statusCode":200,"body":"ok"}`)))
+		reply, err := handler(raw)
+		if err != nil {
+			return err
+		}
+		resp, err := http.Post(base+id+"/response", "application/json", bytes.NewReader(reply))
 		if err != nil {
 			return err
 		}
@@ -131,23 +141,74 @@ func serveFunction(ctx context.Context, api string) error {
 	}
 }
 
-func next(ctx context.Context, base string) (id string, err error) {
+func next(ctx context.Context, base string) (id string, raw []byte, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"next", nil)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	defer resp.Body.Close()
-	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
-		return "", err
+	if raw, err = io.ReadAll(resp.Body); err != nil {
+		return "", nil, err
 	}
 	if resp.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("next: %s", resp.Status)
+		return "", nil, fmt.Errorf("next: %s", resp.Status)
 	}
-	return resp.Header.Get("Lambda-Runtime-Aws-Request-Id"), nil
+	return resp.Header.Get("Lambda-Runtime-Aws-Request-Id"), raw, nil
+}
+
+// reflected is what a request to /reflect asks for, as albedo defines it.
+type reflected struct {
+	Status      int
+	Headers     map[string]string
+	Body        string
+	EncodedBody string
+}
+
+// reply answers an event as albedo does, the backend that the rule set is tested
+// with: 200 to everything, and to /reflect with what the request asks for. The
+// response is looked at before it goes.
+func (s *stack) reply(raw []byte) ([]byte, error) {
+	ev := event.Decode(raw, nil, event.DefaultLimits())
+	out := reflected{Body: "ok"}
+	if path, _, _ := strings.Cut(ev.HTTP.Target, "?"); strings.TrimPrefix(path, "/$default") == "/reflect" {
+		if err := json.Unmarshal([]byte(ev.HTTP.Body), &out); err != nil {
+			out = reflected{Status: http.StatusBadRequest}
+		}
+		if text, err := base64.StdEncoding.DecodeString(out.EncodedBody); err == nil && len(text) > 0 {
+			out.Body = string(text)
+		}
+	}
+	if out.Status == 0 {
+		out.Status = http.StatusOK
+	}
+	head := waf.ResponseHead{Status: out.Status}
+	typed := false
+	for name, value := range out.Headers {
+		head.Header = append(head.Header, event.Header{Name: name, Value: value})
+		typed = typed || strings.EqualFold(name, "content-type")
+	}
+	if !typed { // as net/http does for albedo
+		value := http.DetectContentType([]byte(out.Body))
+		head.Header = append(head.Header, event.Header{Name: "Content-Type", Value: value})
+	}
+	r := s.engine.InspectResponse(context.Background(), ev, head) // what is found is in the log
+	if _, err := r.Write([]byte(out.Body)); err != nil {
+		return nil, err
+	}
+	if _, _, err := r.Close(); err != nil {
+		return nil, err
+	}
+	headers := map[string]string{}
+	for _, h := range head.Header {
+		headers[h.Name] = h.Value
+	}
+	return json.Marshal(map[string]any{
+		"statusCode": out.Status, "headers": headers, "body": base64.StdEncoding.EncodeToString([]byte(out.Body)), "isBase64Encoded": true,
+	})
 }
 
 // front serves the function over HTTP and returns where.

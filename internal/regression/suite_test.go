@@ -15,7 +15,7 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-// suite is the request side of the regression tests with the expectations that
+// suite is the regression tests with the expectations that
 // hold on this platform.
 type suite struct {
 	files   []*test.FTWTest
@@ -55,9 +55,6 @@ func readSuite(t *testing.T) *suite {
 		t.Fatal(err)
 	}
 	for _, name := range names {
-		if strings.HasPrefix(name, "RESPONSE-95") { // replies are not inspected
-			continue
-		}
 		if err := s.add(name); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}

@@ -96,7 +96,8 @@ func aboutErrors(id int) bool {
 func initialisation(text string) string {
 	var b strings.Builder
 	for line := range strings.Lines(text) {
-		if id := between(line, `"id:`, ","); strings.HasPrefix(id, "901") && !strings.Contains(line, ",chain") {
+		// From 901300 on it looks at the request.
+		if id, err := strconv.Atoi(between(line, `"id:`, ",")); err == nil && id >= 901000 && id < 901300 {
 			b.WriteString(line)
 		}
 	}

@@ -22,6 +22,7 @@ import (
 
 	"github.com/merlon-security/merlon/internal/event"
 	"github.com/merlon-security/merlon/internal/verdict"
+	"github.com/merlon-security/merlon/policy/leak"
 	"github.com/merlon-security/merlon/policy/rules"
 	"github.com/merlon-security/merlon/policy/screen"
 	"github.com/merlon-security/merlon/policy/seclang"
@@ -54,6 +55,7 @@ type Engine struct {
 	// pages and errors are of the rules about responses; nil if these are not looked
 	// at, errors also if pages has all rules.
 	pages, errors *Engine
+	leaks         *leak.Set
 	mine          bool // this is that engine
 
 	build sync.Once // of what follows
@@ -74,6 +76,7 @@ func New(o Options) (*Engine, error) {
 	}
 	var err error
 	if o.Responses.On {
+		e.leaks = leak.New(o.Responses.Environ)
 		if e.pages, err = newPart(o, rules.Pages); err != nil {
 			return nil, err
 		}

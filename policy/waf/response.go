@@ -9,6 +9,7 @@ import (
 
 	"github.com/merlon-security/merlon/internal/event"
 	"github.com/merlon-security/merlon/internal/verdict"
+	"github.com/merlon-security/merlon/policy/leak"
 	"github.com/merlon-security/merlon/policy/screen"
 )
 
@@ -18,6 +19,9 @@ type Responses struct {
 	On bool
 	// Bytes of a body that are looked at; 0 for all.
 	Bytes int
+	// Environ is the environment whose secrets must not go out, as os.Environ
+	// gives it.
+	Environ []string
 }
 
 // ResponseHead is what is known of a response before its body.
@@ -45,6 +49,7 @@ type ResponseInspection struct {
 	ctx     context.Context //nolint:containedctx // lives as long as one response
 	pages   *Engine         // nil if no rules apply
 	errors  *Engine         // nil unless it can be an error reply
+	leaks   *leak.Set       // nil if the body cannot be read
 	head    ResponseHead
 	headers []screen.Header
 	most    int // bytes that are looked at
@@ -54,17 +59,18 @@ type ResponseInspection struct {
 	first   []byte // how the body begins
 	written int
 	known   map[int]bool // rules that have been found
+	leaked  []leak.Match // and secrets
 	score   int
 	limits  []string
 }
 
-// InspectResponse begins to look at a response to ev. It returns nil if nothing
-// that is looked for can be in it.
+// InspectResponse begins to look at a response to ev. It returns nil if
+// responses are not looked at.
 func (e *Engine) InspectResponse(ctx context.Context, ev *event.Event, head ResponseHead) *ResponseInspection {
 	if !e.opts.Responses.On {
 		return nil
 	}
-	r := &ResponseInspection{ctx: ctx, head: head, most: e.opts.Responses.Bytes}
+	r := &ResponseInspection{ctx: ctx, head: head, most: e.opts.Responses.Bytes, leaks: e.leaks}
 	if ev.HTTP != nil && !head.Failed && readable(head.Header) {
 		r.pages, r.errors = e.pages, e.errors
 		for _, h := range head.Header {
@@ -76,10 +82,7 @@ func (e *Engine) InspectResponse(ctx context.Context, ev *event.Event, head Resp
 	}
 	if encoded(head.Header) {
 		r.limit("response-encoding")
-		r.pages = nil
-	}
-	if r.pages == nil && len(r.limits) == 0 {
-		return nil
+		r.pages, r.leaks = nil, nil
 	}
 	return r
 }
@@ -131,7 +134,7 @@ func (r *ResponseInspection) Limits() []string { return r.limits }
 // show. The error is our own fault.
 func (r *ResponseInspection) Write(p []byte) (found []verdict.Finding, err error) {
 	p = r.allowed(p)
-	if len(p) == 0 || r.pages == nil {
+	if len(p) == 0 || r.leaks == nil {
 		return nil, nil
 	}
 	if room := mostFirst - len(r.first); room > 0 {
@@ -177,7 +180,7 @@ func (r *ResponseInspection) advance() {
 // Close looks at what is left, and returns the score of all that was found. The
 // findings are those that Write has not returned.
 func (r *ResponseInspection) Close() (found []verdict.Finding, score int, err error) {
-	if r.pages != nil && len(r.buf) > r.before {
+	if r.leaks != nil && len(r.buf) > r.before {
 		err = r.scan(r.before, len(r.buf), true, &found)
 	}
 	r.buf = nil
@@ -208,6 +211,10 @@ func (r *ResponseInspection) scan(from, to int, last bool, found *[]verdict.Find
 		defer func() { r.buf = r.buf[:to] }()
 	}
 	text := r.buf[before:after]
+	r.findLeaks(text, found)
+	if r.pages == nil {
+		return nil
+	}
 	engines := []*Engine{r.pages}
 	if r.errors != nil && errorReply(r.head.Status, r.first) {
 		engines = append(engines, r.errors)
@@ -269,7 +276,7 @@ func (r *ResponseInspection) evaluate(e *Engine, text []byte) ([]verdict.Finding
 	}
 	var found []verdict.Finding
 	for _, mr := range matched {
-		if id := mr.Rule().ID(); !r.known[id] && detection(id) {
+		if id := mr.Rule().ID(); !r.known[id] && detection(id) && severityScores[mr.Rule().Severity()] > 0 {
 			if r.known == nil {
 				r.known = map[int]bool{}
 			}

@@ -66,7 +66,7 @@ func (e *Engine) responseFinding(mr types.MatchedRule, text string) verdict.Find
 	f := verdict.Finding{
 		RuleID: meta.ID(), Engine: "waf", Message: info.message, Severity: meta.Severity().String(), Score: severityScores[meta.Severity()],
 		Phase: int(meta.Phase()), Tags: meta.Tags(), Operator: info.operator, Record: -1,
-		Path: verdict.Path{verdict.Key("response"), verdict.Key("body")}, Place: verdict.PlaceResponse,
+		Path: bodyPath(), Place: verdict.PlaceResponse,
 	}
 	if _, pattern, ok := strings.Cut(meta.Raw(), `Rx `); ok && info.operator == "rx" {
 		pattern, _, _ = strings.Cut(pattern, `" "id:`)

@@ -211,3 +211,43 @@ func FuzzResponseWindows(f *testing.F) {
 		}
 	})
 }
+
+// The stock rule set looks at every response, and at the types it is configured for.
+func TestResponseStock(t *testing.T) {
+	t.Parallel()
+	e := responseEngine(t, func(o *waf.Options) { o.Rules.Set = rules.CRSOnly })
+	for _, tt := range []struct {
+		contentType string
+		want        []int
+	}{{"text/html; charset=utf-8", []int{951230}}, {"application/json", nil}} {
+		if got, _ := inspectResponse(t, e, replied(200, tt.contentType), []byte(`{"message":"`+sqlError+`"}`)); !slices.Equal(shown(got), tt.want) {
+			t.Errorf("%s: found %v, want %v", tt.contentType, shown(got), tt.want)
+		}
+	}
+}
+
+// The function's own secrets are found in whatever it sends, in a failure too, and
+// a finding does not hold them.
+func TestResponseSecrets(t *testing.T) {
+	t.Parallel()
+	const secret = "t7Kq-92mX_vB4zLp0sWd"
+	e := responseEngine(t, func(o *waf.Options) { o.Responses.Environ = []string{"DB_PASSWORD=" + secret} })
+	for name, head := range map[string]waf.ResponseHead{
+		"JSON": replied(200, "application/json"), "picture": replied(200, "image/png"), "failure": {Failed: true},
+	} {
+		for _, before := range []int{0, 100, 64<<10 - 10, 61440 - 10} {
+			body := bytes.Repeat([]byte("x"), before)
+			got, score := inspectResponse(t, e, head, slices.Concat(body, []byte(`"`+secret+`" and `+secret)))
+			if !slices.Equal(shown(got), []int{9104100}) || score != 5 {
+				t.Errorf("%s behind %d bytes: found %v, score %d", name, before, shown(got), score)
+				continue
+			}
+			if text := fmt.Sprintf("%+v", got[0]); strings.Contains(text, secret) || got[0].Name != "DB_PASSWORD" {
+				t.Errorf("finding %s", text)
+			}
+		}
+	}
+	if got, _ := inspectResponse(t, e, waf.ResponseHead{Failed: true}, []byte(`{"errorMessage":"`+sqlError+`"}`)); len(got) > 0 {
+		t.Errorf("in the message of a failure: %v", shown(got))
+	}
+}

@@ -76,7 +76,7 @@ func BenchmarkResponse(b *testing.B) {
 						if err != nil || err2 != nil {
 							b.Fatal(err, err2)
 						}
-						if len(found)+len(more) > 0 {
+						if len(found)+len(more) > 0 && set.name == "merlon" {
 							b.Fatal(found, more)
 						}
 					}
