@@ -120,3 +120,17 @@ func foundIn(t *testing.T, e *waf.Engine, head waf.ResponseHead, pieces ...[]byt
 	got, _ := inspectResponse(t, e, head, pieces...)
 	return shown(got)
 }
+
+// TestResponsesPage: docs/RESPONSES.md names every rule of ours.
+func TestResponsesPage(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/RESPONSES.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range append(ownResponseRules(t), waf.LeakRules()...) {
+		if !strings.Contains(string(page), strconv.Itoa(id)) {
+			t.Errorf("docs/RESPONSES.md does not tell of rule %d", id)
+		}
+	}
+}
