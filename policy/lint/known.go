@@ -38,7 +38,7 @@ func (s placeSet) has(p verdict.Place) bool { return s&(1<<p) != 0 }
 // String lists the places as policies name them.
 func (s placeSet) String() string {
 	var names []string
-	for p := verdict.PlaceMethod; p <= verdict.PlaceContext; p++ {
+	for p := verdict.PlaceMethod; p <= verdict.PlaceResponse; p++ {
 		if s.has(p) {
 			names = append(names, p.String())
 		}
@@ -60,6 +60,7 @@ var lookAt = map[string]placeSet{
 	"REQUEST_METHOD": places(verdict.PlaceMethod),
 	"REQUEST_URI":    places(verdict.PlaceTarget), "REQUEST_URI_RAW": places(verdict.PlaceTarget), "REQUEST_LINE": places(verdict.PlaceTarget),
 	"REQUEST_PROTOCOL": places(verdict.PlaceTarget), "QUERY_STRING": places(verdict.PlaceTarget), "REMOTE_ADDR": places(verdict.PlaceTarget),
+	"RESPONSE_BODY": places(verdict.PlaceResponse), "RESPONSE_STATUS": 0, "RESPONSE_HEADERS": 0,
 	// Nothing of an event reaches these.
 	"XML": 0, "JSON": 0, "FILES": 0, "FILES_NAMES": 0, "REQUEST_BODY": 0, "MULTIPART_FILENAME": 0, "MULTIPART_PART_HEADERS": 0,
 }
@@ -101,17 +102,22 @@ func loaded(p *policy.Policy) (map[int]rule, error) {
 // half a megabyte of them.
 var embedded = sync.OnceValues(func() (map[int]rule, error) {
 	known := map[int]rule{}
-	for level := 4; level >= 1; level-- {
-		text := rules.StockOperators(rules.SecLang(rules.Options{Paranoia: level, Threshold: 5}))
-		parsed, err := seclang.Parse(seclang.Source{Name: "rules", Text: text})
-		if err != nil {
-			return nil, fmt.Errorf("bug: the embedded rules: %w", err)
-		}
-		for i := range parsed {
-			if r := &parsed[i]; r.Marker == "" {
-				known[r.ID] = describe(r, level)
+	for _, part := range []rules.Part{rules.Requests, rules.Pages, rules.Errors} {
+		for level := 4; level >= 1; level-- {
+			text := rules.StockOperators(rules.SecLang(rules.Options{Part: part, Paranoia: level, Threshold: 5}))
+			parsed, err := seclang.Parse(seclang.Source{Name: "rules", Text: text})
+			if err != nil {
+				return nil, fmt.Errorf("bug: the embedded rules: %w", err)
+			}
+			for i := range parsed {
+				if r := &parsed[i]; r.Marker == "" {
+					known[r.ID] = describe(r, level)
+				}
 			}
 		}
+	}
+	for _, r := range waf.LeakRules() {
+		known[r.ID] = rule{level: 1, finds: true, places: places(verdict.PlaceResponse), classes: classes(r.Tags)}
 	}
 	return known, nil
 })

@@ -69,6 +69,9 @@ func TestCheck(t *testing.T) {
 		{"another place", exception(`rule: "913100", place: body`), "exceptions[0]: place: what it names looks at header, and finds nothing in a body"},
 		{"a path elsewhere", exception(`rule: "913100", path: [body, agent]`), "exceptions[0]: path: what it names looks at header, and finds nothing in body"},
 		{"place against path", exception(`rule: "9100808", place: query, path: [body, note]`), "exceptions[0]: path: what stands in body is no query, but one of: body, argument"},
+		{"a rule about responses", exception(`rule: "951230", place: response, path: [response, body]`), ""},
+		{"one of them elsewhere", exception(`rule: "9104101", place: body`), "exceptions[0]: place: what it names looks at response, and finds nothing in a body"},
+		{"one that is switched off", exception(`rule: "952110"`), "exceptions[0]: note: rule 952110: switched off by default, so this has no effect; what looks instead is 9104001"},
 		{"said twice", "exceptions:\n- {rule: 9100800-9100899, reason: x}\n- {rule: 9100808, place: body, route: POST /x, path: [a], reason: x}\n", "exceptions[1]: note: exceptions[0] excuses everything"},
 		{"not quite twice", "exceptions:\n- {rule: 9100800-9100899, route: POST /y, reason: x}\n- {rule: 9100808, route: POST /x, reason: x}\n", ""},
 		{"the first ends sooner", "exceptions:\n- {rule: 9100808, expires: 2027-01-01, reason: x}\n- {rule: 9100808, reason: x}\n", ""},
@@ -80,7 +83,7 @@ func TestCheck(t *testing.T) {
 		{"a mode that has ended", mode("expires: 2026-01-01"), "modes[0]: expired on 2026-01-01"},
 		{"a mode for no rule", mode(`rules: ["942109"]`), "modes[0]: rule 942109: there is no such rule"},
 		{"a mode for one that is switched off", mode(`rules: [sqli, "932160"]`), "modes[0]: note: rule 932160: switched off by default, so this has no effect; what looks instead is 9100405 and 9100412"},
-		{"a class without rules", mode("rules: [disclosure]"), "no rule of the class disclosure"},
+		{"a class without rules", mode("rules: [deprecated-header]"), "no rule of the class deprecated-header"},
 		{"triggers left out", "blockTriggers: [http]\n" + mode("triggers: [sqs, sns]"), "modes[0]: triggers: blockTriggers leaves all of them out"},
 		{"one of them is not", "blockTriggers: [http]\n" + mode("triggers: [sqs, alb]"), ""},
 		{"a route of a queue", mode("triggers: [sqs], route: POST /x"), "modes[0]: route: events of these triggers have no route"},
@@ -152,7 +155,7 @@ tests: [{rule: 8, match: true, event: {a: abc}}, {rule: 9, match: true, event: {
 // every place of an event, is no fault.
 func TestNoRuleIsCalledDead(t *testing.T) {
 	t.Parallel()
-	engine, err := waf.New(waf.Options{Rules: rules.Options{Paranoia: 4, Threshold: 5}})
+	engine, err := waf.New(waf.Options{Rules: rules.Options{Paranoia: 4, Threshold: 5}, Responses: waf.Responses{On: true}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,6 +176,15 @@ func TestNoRuleIsCalledDead(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if ev.HTTP != nil {
+			r := engine.InspectResponse(t.Context(), ev, waf.ResponseHead{Status: 500})
+			more, err := r.Write([]byte("ORA-00942: table or view does not exist <title>r57 shell</title> AKIAR5TNHV4JQ2XWKD7M Lm2N/qLyjWDarjtT1zdp7dcZk3vQ9hYs5DfGb1Ae"))
+			rest, _, err2 := r.Close()
+			if err != nil || err2 != nil {
+				t.Fatal(err, err2)
+			}
+			found.Findings = append(append(found.Findings, more...), rest...)
+		}
 		for _, f := range found.Findings {
 			if f.Place == verdict.PlaceUnknown || f.IsName {
 				continue
@@ -189,7 +201,7 @@ func TestNoRuleIsCalledDead(t *testing.T) {
 			fmt.Fprintf(&text, "- {rule: %d, place: %s, path: [%s], reason: x}\n", f.RuleID, f.Place, strings.Join(steps, ", "))
 		}
 	}
-	for _, p := range []verdict.Place{verdict.PlaceMethod, verdict.PlaceTarget, verdict.PlacePath, verdict.PlaceQuery, verdict.PlaceHeader, verdict.PlaceCookie, verdict.PlaceBody, verdict.PlaceArgument, verdict.PlaceContext} {
+	for _, p := range []verdict.Place{verdict.PlaceMethod, verdict.PlaceTarget, verdict.PlacePath, verdict.PlaceQuery, verdict.PlaceHeader, verdict.PlaceCookie, verdict.PlaceBody, verdict.PlaceArgument, verdict.PlaceContext, verdict.PlaceResponse} {
 		if seen[p] == 0 {
 			t.Errorf("nothing was found in place %s", p)
 		}

@@ -17,7 +17,8 @@ import (
 var switchedOff = sync.OnceValues(func() (map[int][]string, error) {
 	off := map[int][]string{}
 	comment, open := "", false // the last comment, and whether it goes on
-	for line := range strings.Lines(rules.SecLang(rules.Options{Paranoia: 1, Threshold: 5})) {
+	text := rules.SecLang(rules.Options{Paranoia: 1, Threshold: 5}) + rules.SecLang(rules.Options{Part: rules.Pages, Paranoia: 1, Threshold: 5})
+	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
 		if text, ok := strings.CutPrefix(line, "#"); ok {
 			if !open {

@@ -30,11 +30,3 @@ func Without(e *Engine, id int) (*Engine, error) {
 	})
 	return w, w.fault
 }
-
-// LeakRules are the rules about secrets.
-func LeakRules() (ids []int) {
-	for _, r := range leakRules {
-		ids = append(ids, r.id)
-	}
-	return ids
-}

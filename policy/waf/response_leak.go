@@ -9,18 +9,28 @@ import (
 	"github.com/merlon-security/merlon/policy/leak"
 )
 
-// leakRules are the rules about secrets, which no pattern could state: by kind.
-var leakRules = [...]struct {
-	id      int
-	message string
-	cwe     string
-}{
-	leak.Variable:    {9104100, "Value of a secret environment variable", "cwe/200"},
-	leak.Credentials: {9104101, "AWS credentials of the function", "cwe/522"},
-	leak.KeyPair:     {9104102, "AWS access key with its secret key", "cwe/522"},
-	leak.Document:    {9104103, "Document of a credential endpoint", "cwe/522"},
-	leak.PrivateKey:  {9104104, "Private key", "cwe/321"},
+// LeakRule is a rule about secrets, which no pattern could state.
+type LeakRule struct {
+	ID      int
+	Message string
+	Tags    []string
 }
+
+// leakRules are these rules by kind.
+var leakRules = [...]LeakRule{
+	leak.Variable:    leakRule(9104100, "Value of a secret environment variable", "cwe/200"),
+	leak.Credentials: leakRule(9104101, "AWS credentials of the function", "cwe/522"),
+	leak.KeyPair:     leakRule(9104102, "AWS access key with its secret key", "cwe/522"),
+	leak.Document:    leakRule(9104103, "Document of a credential endpoint", "cwe/522"),
+	leak.PrivateKey:  leakRule(9104104, "Private key", "cwe/321"),
+}
+
+func leakRule(id int, message, cwe string) LeakRule {
+	return LeakRule{id, message, []string{"merlon/response", "attack-disclosure", cwe}}
+}
+
+// LeakRules returns the rules about secrets.
+func LeakRules() []LeakRule { return leakRules[:] }
 
 // findLeaks adds the secrets in a window that are not known yet. A finding has no
 // value: there is none that may be shown.
@@ -33,9 +43,9 @@ func (r *ResponseInspection) findLeaks(text []byte, found *[]verdict.Finding) {
 		r.leaked = append(r.leaked, m)
 		rule := leakRules[m.Kind]
 		f := verdict.Finding{
-			RuleID: rule.id, Engine: "waf", Message: rule.message, Severity: types.RuleSeverityCritical.String(),
+			RuleID: rule.ID, Engine: "waf", Message: rule.Message, Severity: types.RuleSeverityCritical.String(),
 			Score: severityScores[types.RuleSeverityCritical], Phase: int(types.PhaseResponseBody), Operator: "leak", Record: -1,
-			Tags: []string{"merlon/response", "attack-disclosure", rule.cwe},
+			Tags: rule.Tags,
 			Path: bodyPath(), Place: verdict.PlaceResponse, Name: m.Name,
 		}
 		r.score += f.Score
