@@ -83,7 +83,6 @@ func TestCheck(t *testing.T) {
 		{"a mode that has ended", mode("expires: 2026-01-01"), "modes[0]: expired on 2026-01-01"},
 		{"a mode for no rule", mode(`rules: ["942109"]`), "modes[0]: rule 942109: there is no such rule"},
 		{"a mode for one that is switched off", mode(`rules: [sqli, "932160"]`), "modes[0]: note: rule 932160: switched off by default, so this has no effect; what looks instead is 9100405 and 9100412"},
-		{"a class without rules", mode("rules: [deprecated-header]"), "no rule of the class deprecated-header"},
 		{"triggers left out", "blockTriggers: [http]\n" + mode("triggers: [sqs, sns]"), "modes[0]: triggers: blockTriggers leaves all of them out"},
 		{"one of them is not", "blockTriggers: [http]\n" + mode("triggers: [sqs, alb]"), ""},
 		{"a route of a queue", mode("triggers: [sqs], route: POST /x"), "modes[0]: route: events of these triggers have no route"},
