@@ -9,7 +9,7 @@ LDFLAGS = -s -w -X github.com/merlon-security/merlon/internal/agent.Version=$(VE
 GOBUILD = CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -tags '$(TAGS)'
 RACE    = $(shell sh scripts/race.sh)
 
-.PHONY: help demo run test test-race lint layer cli score detection ftw parity bench fuzz fuzz-screen rules clean
+.PHONY: help demo run test test-race test-pages lint layer cli score detection ftw parity templates bench fuzz fuzz-screen rules clean
 .DEFAULT_GOAL := help
 
 help: ## Explain the targets
@@ -60,6 +60,9 @@ ftw: ## Run the Core Rule Set's own regression tests through every HTTP front
 parity: ## Compare what frameworks show a handler with what is inspected (needs Node 20, npm and Python 3)
 	@cd scripts/parity && npm ci --silent --no-audit --no-fund
 	go run ./scripts/parity
+
+templates: ## Check the CloudFormation templates against the resource specification (needs Node 20 and npm)
+	@cd scripts/templates && npm ci --silent --no-audit --no-fund && node --test
 
 bench: layer ## Print the performance table and write build/bench.json (QUICK=1: two minutes)
 	@cd scripts/bench && go run -tags appsec . -out ../../build/bench.json -layer ../../build/opt -shared "$(abspath $(SHARED))" $(if $(QUICK),-quick)

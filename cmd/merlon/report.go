@@ -8,19 +8,28 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+
 	"github.com/merlon-security/merlon/internal/config"
 	"github.com/merlon-security/merlon/internal/review"
+	"github.com/merlon-security/merlon/internal/review/cloudwatch"
 	"github.com/merlon-security/merlon/internal/verdict"
 )
 
 // logFlags say which lines are read.
 type logFlags struct {
-	Since moment   `help:"Only verdicts from here on: a time such as 2026-11-23T15:00:00Z, a date, or an age such as 24h or 7d."`
-	Until moment   `help:"Only verdicts before this time, date or age."`
-	Keys  string   `help:"File with keys of the deployment, one a line: lines that none of them signed are left out. MERLON_VERDICT_KEY of this shell counts as well." name:"key-file" type:"existingfile"`
+	Since moment `help:"Only verdicts from here on: a time such as 2026-11-23T15:00:00Z, a date, or an age such as 24h or 7d."`
+	Until moment `help:"Only verdicts before this time, date or age."`
+	Keys  string `help:"File with keys of the deployment, one a line: lines that none of them signed are left out. MERLON_VERDICT_KEY of this shell counts as well." name:"key-file" type:"existingfile"`
+
+	Group    string `help:"Read this log group of CloudWatch Logs instead of files, such as /aws/lambda/orders. Needs logs:FilterLogEvents." group:"CloudWatch Logs"`
+	Save     string `help:"Keep what is read from the log group in this file; a download that was broken off goes on, a finished one is continued." type:"path" group:"CloudWatch Logs"`
+	Endpoint string `help:"Address of CloudWatch Logs, for a private network." group:"CloudWatch Logs"`
+
 	Files []string `arg:"" optional:"" help:"Files with log lines, also compressed with gzip, or exports of CloudWatch; - or none for standard input." type:"existingfile"`
 }
 
@@ -61,6 +70,17 @@ func (c *logFlags) read(ctx context.Context, std stdio) (*review.Log, error) {
 	now := time.Now()
 	r := review.NewReader(review.Options{Keys: keys, Since: c.Since.at(now), Until: c.Until.at(now)})
 	files := c.Files
+	if c.Group != "" {
+		if len(files) > 0 {
+			return nil, errors.New("--group and files: want one of them")
+		}
+		name, done, err := c.pull(ctx, std, now)
+		if err != nil {
+			return nil, err
+		}
+		defer done()
+		files = []string{name}
+	}
 	if len(files) == 0 {
 		files = []string{"-"}
 	}
@@ -114,6 +134,80 @@ func readFile(r *review.Reader, name string, stdin io.Reader) error {
 	}
 	defer f.Close()
 	return r.Read(name, f)
+}
+
+// pull downloads a log group into the file to keep it in, or into one that done
+// removes.
+func (c *logFlags) pull(ctx context.Context, std stdio, now time.Time) (name string, done func(), err error) {
+	q := cloudwatch.Query{Group: c.Group, Since: c.Since.at(now), Until: c.Until.at(now)}
+	if q.Since.IsZero() {
+		return "", nil, errors.New("--group: say from when on, such as --since 24h: reading a log group takes time and costs money")
+	}
+	if q.Until.IsZero() {
+		q.Until = now
+	}
+	name, done = c.Save, func() {}
+	if name == "" {
+		dir, err := os.MkdirTemp("", "merlon-report-")
+		if err != nil {
+			return "", nil, err
+		}
+		name, done = filepath.Join(dir, "lines"), func() { _ = os.RemoveAll(dir) } // what is left is only a copy
+	}
+	cfg, err := awsconfig.LoadDefaultConfig(ctx)
+	if err != nil {
+		done()
+		return "", nil, fmt.Errorf("load AWS configuration: %w", err)
+	}
+	bar := newBar(std.err)
+	p := cloudwatch.Pull{Client: cloudwatch.NewClient(cfg, c.Endpoint, nil), Query: q, File: name, Progress: bar.show}
+	err = p.Run(ctx)
+	bar.end()
+	if err != nil {
+		done()
+		if c.Save != "" {
+			err = fmt.Errorf("%w\n%q keeps what has come; the same command goes on from there", err, c.Save)
+		}
+		return "", nil, err
+	}
+	return name, done, nil
+}
+
+// bar shows how far a download is: on a terminal in place, elsewhere only what is
+// worth a line.
+type bar struct {
+	out      io.Writer
+	terminal bool
+	shown    bool
+}
+
+func newBar(out io.Writer) *bar {
+	b := &bar{out: out}
+	if f, ok := out.(*os.File); ok {
+		info, err := f.Stat()
+		b.terminal = err == nil && info.Mode()&os.ModeCharDevice != 0
+	}
+	return b
+}
+
+func (b *bar) show(p cloudwatch.Progress) {
+	const width = 40
+	switch {
+	case p.Note != "":
+		b.end()
+		fmt.Fprintln(b.out, "merlon:", p.Note)
+	case b.terminal:
+		n := int(p.Share * width)
+		fmt.Fprintf(b.out, "\r[%s%s] %3.0f %%  %d lines", strings.Repeat("#", n), strings.Repeat(" ", width-n), 100*p.Share, p.Events)
+		b.shown = true
+	}
+}
+
+func (b *bar) end() {
+	if b.shown {
+		fmt.Fprintln(b.out)
+	}
+	b.shown = false
 }
 
 // writeFile writes a file that only its owner reads: verdicts tell of attacks

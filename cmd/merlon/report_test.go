@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io/fs"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -239,5 +240,50 @@ func TestReportWithAKey(t *testing.T) {
 	t.Setenv("MERLON_VERDICT_KEY", "another-one-that-signed-nothing-here")
 	if code, out, _ := merlon(t, nil, "report", name); code != 0 || !strings.Contains(out, "no verdicts in 16 lines") {
 		t.Errorf("exit %d, %s", code, out)
+	}
+}
+
+// TestReportFromCloudWatch goes over the wire once; what can go wrong there has
+// its tests in internal/review/cloudwatch.
+func TestReportFromCloudWatch(t *testing.T) {
+	name, all := logFile(t)
+	data, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.Contains(r.Header.Get("Authorization"), "Credential=AKIDEXAMPLE/") || r.Header.Get("X-Amz-Target") != "Logs_20140328.FilterLogEvents" {
+			t.Errorf("request %v", r.Header)
+		}
+		var out struct {
+			Events []map[string]any `json:"events"`
+		}
+		for i, line := range strings.Split(string(data), "\n") {
+			out.Events = append(out.Events, map[string]any{"eventId": strconv.Itoa(i), "timestamp": time.Now().UnixMilli(), "message": line, "logStreamName": "s"})
+		}
+		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+		if err := json.NewEncoder(w).Encode(&out); err != nil {
+			t.Error(err)
+		}
+	}))
+	defer srv.Close()
+	for k, v := range map[string]string{
+		"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "eu-west-1",
+		"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "AWS_EC2_METADATA_DISABLED": "true",
+	} {
+		t.Setenv(k, v)
+	}
+	save := filepath.Join(t.TempDir(), "orders.jsonl")
+	for range 2 { // the second time it is continued
+		code, out, errs := merlon(t, nil, "report", "--group", "/aws/lambda/orders", "--since", "1h", "--save", save, "--endpoint", srv.URL)
+		if code != 0 || !strings.Contains(out, "13 events in 13 verdicts") || !strings.Contains(out, "1 damaged") {
+			t.Errorf("exit %d, %d verdicts expected: %s%s", code, len(all), out, errs)
+		}
+	}
+	if code, _, errs := merlon(t, nil, "report", "--group", "/aws/lambda/orders", "--endpoint", srv.URL); code != 1 || !strings.Contains(errs, "--since 24h") {
+		t.Errorf("exit %d, %s", code, errs)
+	}
+	if code, _, errs := merlon(t, nil, "explain", "x", "--group", "g", "--since", "1h", name); code != 1 || !strings.Contains(errs, "want one of them") {
+		t.Errorf("exit %d, %s", code, errs)
 	}
 }
