@@ -43,6 +43,9 @@ const (
 	responseOverlap = 4 << 10
 )
 
+// mostUnpacked bounds what is looked at of a compressed body.
+const mostUnpacked = 64 << 20
+
 // ResponseInspection looks at one response, piece by piece. It is not for
 // concurrent use.
 type ResponseInspection struct {
@@ -50,6 +53,7 @@ type ResponseInspection struct {
 	pages   *Engine         // nil if no rules apply
 	errors  *Engine         // nil unless it can be an error reply
 	leaks   *leak.Set       // nil if the body cannot be read
+	unpack  *unpacker       // nil if the body comes as it is
 	head    ResponseHead
 	headers []screen.Header
 	most    int // bytes that are looked at
@@ -74,15 +78,21 @@ func (e *Engine) InspectResponse(ctx context.Context, ev *event.Event, head Resp
 	if ev.HTTP != nil && !head.Failed && readable(head.Header) {
 		r.pages, r.errors = e.pages, e.errors
 		for _, h := range head.Header {
-			r.headers = append(r.headers, screen.Header(h))
+			if !strings.EqualFold(h.Name, "content-encoding") { // the rules see the body decoded
+				r.headers = append(r.headers, screen.Header(h))
+			}
 		}
 		if r.head.Status == 0 {
 			r.head.Status = 200 // which is what the front end makes of a response without
 		}
 	}
-	if encoded(head.Header) {
-		r.limit("response-encoding")
-		r.pages, r.leaks = nil, nil
+	if coding, ok := header(head.Header, "content-encoding"); ok {
+		if r.unpack = newUnpacker(coding); r.unpack == nil {
+			r.limit("response-encoding")
+			r.pages, r.leaks = nil, nil
+		} else if r.most == 0 {
+			r.most = mostUnpacked
+		}
 	}
 	return r
 }
@@ -106,12 +116,6 @@ func readable(headers []event.Header) bool {
 	return strings.HasSuffix(sub, "+xml") || strings.HasSuffix(sub, "+json")
 }
 
-// encoded reports whether the function has compressed the body itself.
-func encoded(headers []event.Header) bool {
-	value, ok := header(headers, "content-encoding")
-	return ok && value != "" && !strings.EqualFold(strings.TrimSpace(value), "identity")
-}
-
 func header(headers []event.Header, name string) (string, bool) {
 	for _, h := range headers {
 		if strings.EqualFold(h.Name, name) {
@@ -133,9 +137,40 @@ func (r *ResponseInspection) Limits() []string { return r.limits }
 // Write looks at the next piece of the body, and returns what it is the first to
 // show. The error is our own fault.
 func (r *ResponseInspection) Write(p []byte) (found []verdict.Finding, err error) {
-	p = r.allowed(p)
-	if len(p) == 0 || r.leaks == nil {
+	if len(p) == 0 || r.leaks == nil || r.done() {
 		return nil, nil
+	}
+	if r.unpack == nil {
+		err = r.look(p, &found)
+		return found, err
+	}
+	err = r.unpack.write(p, func(text []byte) error { return r.lookOn(text, &found) })
+	return found, err
+}
+
+// lookOn looks at what has been unpacked, and has it end there when that is enough.
+func (r *ResponseInspection) lookOn(text []byte, found *[]verdict.Finding) error {
+	if r.done() {
+		r.unpack.stop()
+		return nil
+	}
+	return r.look(text, found)
+}
+
+// done reports whether all has been looked at that is to be, and something
+// follows.
+func (r *ResponseInspection) done() bool {
+	if r.most == 0 || r.written < r.most {
+		return false
+	}
+	r.limit("response-bytes")
+	return true
+}
+
+// look looks at what a piece decodes to.
+func (r *ResponseInspection) look(p []byte, found *[]verdict.Finding) (err error) {
+	if p = r.allowed(p); len(p) == 0 {
+		return nil
 	}
 	if room := mostFirst - len(r.first); room > 0 {
 		r.first = append(r.first, p[:min(room, len(p))]...)
@@ -146,8 +181,8 @@ func (r *ResponseInspection) Write(p []byte) (found []verdict.Finding, err error
 		n := min(len(p), r.before+responseWindow+1-len(r.buf))
 		r.buf, p = append(r.buf, p[:n]...), p[n:]
 		if fresh += n; len(r.buf) == r.before+responseWindow+1 {
-			if err := r.scan(r.before, len(r.buf)-1, false, &found); err != nil {
-				return found, err
+			if err := r.scan(r.before, len(r.buf)-1, false, found); err != nil {
+				return err
 			}
 			r.advance()
 			fresh = 1
@@ -155,9 +190,9 @@ func (r *ResponseInspection) Write(p []byte) (found []verdict.Finding, err error
 	}
 	if r.head.Stream {
 		from := max(r.before, len(r.buf)-fresh-responseOverlap)
-		err = r.scan(from, len(r.buf), false, &found)
+		err = r.scan(from, len(r.buf), false, found)
 	}
-	return found, err
+	return err
 }
 
 // allowed cuts off what is beyond the bytes that are looked at.
@@ -178,9 +213,16 @@ func (r *ResponseInspection) advance() {
 }
 
 // Close looks at what is left, and returns the score of all that was found. The
-// findings are those that Write has not returned.
+// findings are those that Write has not returned. It has to be called, or the
+// memory of a decoder stays.
 func (r *ResponseInspection) Close() (found []verdict.Finding, score int, err error) {
-	if r.leaks != nil && len(r.buf) > r.before {
+	if r.unpack != nil && r.leaks != nil {
+		err = r.unpack.close(func(text []byte) error { return r.lookOn(text, &found) })
+		if r.unpack.fault != nil {
+			r.limit("response-encoding") // of a body that is broken, what came before is looked at
+		}
+	}
+	if err == nil && r.leaks != nil && len(r.buf) > r.before {
 		err = r.scan(r.before, len(r.buf), true, &found)
 	}
 	r.buf = nil

@@ -2,10 +2,18 @@ package waf_test
 
 import (
 	"bytes"
+	"compress/flate"
+	"compress/gzip"
+	"compress/zlib"
+	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/andybalholm/brotli"
+	"github.com/klauspost/compress/zstd"
 
 	"github.com/merlon-security/merlon/internal/event"
 	"github.com/merlon-security/merlon/internal/verdict"
@@ -176,10 +184,9 @@ func TestResponseLimits(t *testing.T) {
 	if _, _, err := r.Close(); err != nil || !slices.Equal(r.Limits(), []string{"response-bytes"}) {
 		t.Errorf("%v, limits %v", err, r.Limits())
 	}
-	zipped := replied(200, "text/html")
-	zipped.Header = append(zipped.Header, event.Header{Name: "Content-Encoding", Value: "gzip"})
-	if r := e.InspectResponse(t.Context(), httpEvent, zipped); r == nil || !slices.Equal(r.Limits(), []string{"response-encoding"}) {
-		t.Errorf("compressed: %+v", r)
+	strange := coded(200, "aes128gcm")
+	if r := e.InspectResponse(t.Context(), httpEvent, strange); r == nil || !slices.Equal(r.Limits(), []string{"response-encoding"}) {
+		t.Errorf("of an unknown coding: %+v", r)
 	}
 	if r := responseEngine(t, func(o *waf.Options) { o.Responses.On = false }).InspectResponse(t.Context(), httpEvent, replied(200, "text/html")); r != nil {
 		t.Error("responses are looked at although they are off")
@@ -249,5 +256,104 @@ func TestResponseSecrets(t *testing.T) {
 	}
 	if got, _ := inspectResponse(t, e, waf.ResponseHead{Failed: true}, []byte(`{"errorMessage":"`+sqlError+`"}`)); len(got) > 0 {
 		t.Errorf("in the message of a failure: %v", shown(got))
+	}
+}
+
+func coded(status int, coding string) waf.ResponseHead {
+	head := replied(status, "text/html")
+	head.Header = append(head.Header, event.Header{Name: "Content-Encoding", Value: coding})
+	return head
+}
+
+// packed compresses in two parts, with all of the first in front of the second.
+func packed(t *testing.T, coding, first, second string) (before, after []byte) {
+	t.Helper()
+	type flusher interface {
+		io.WriteCloser
+		Flush() error
+	}
+	var b bytes.Buffer
+	var w flusher
+	var err error
+	switch coding {
+	case "gzip":
+		w = gzip.NewWriter(&b)
+	case "deflate":
+		w = zlib.NewWriter(&b)
+	case "deflate, raw":
+		w, err = flate.NewWriter(&b, 6)
+	case "br":
+		w = brotli.NewWriter(&b)
+	case "zstd":
+		w, err = zstd.NewWriter(&b)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = io.WriteString(w, first)
+	err = errors.Join(err, w.Flush())
+	n := b.Len()
+	_, err2 := io.WriteString(w, second)
+	if err := errors.Join(err, err2, w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()[:n], b.Bytes()[n:]
+}
+
+// What the function has compressed is looked at, each piece of a stream as soon as
+// it can be read.
+func TestResponseEncodings(t *testing.T) {
+	t.Parallel()
+	e := responseEngine(t, nil)
+	for _, coding := range []string{"gzip", "deflate", "deflate, raw", "br", "zstd"} {
+		name, _, _ := strings.Cut(coding, ",")
+		first, second := packed(t, coding, strings.Repeat("lorem ipsum ", 9000)+"<title>r57 shell</title> and", strings.Repeat(" dolor", 9000))
+		for _, n := range []int{1, 7, 1 << 20} {
+			head := coded(200, strings.ToUpper(name))
+			head.Stream = true
+			r := e.InspectResponse(t.Context(), httpEvent, head)
+			var got []verdict.Finding
+			for p := range slices.Chunk(first, n) {
+				more, err := r.Write(p)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got = append(got, more...)
+			}
+			if !slices.Equal(shown(got), []int{955110}) {
+				t.Errorf("%s in pieces of %d: before the rest comes, found %v", coding, n, shown(got))
+			}
+			more, err := r.Write(second)
+			rest, score, err2 := r.Close()
+			if err != nil || err2 != nil || len(more)+len(rest) > 0 || score != 5 || len(r.Limits()) > 0 {
+				t.Errorf("%s: then %v %v, score %d, limits %v, %v %v", coding, more, rest, score, r.Limits(), err, err2)
+			}
+		}
+	}
+	none := e.InspectResponse(t.Context(), httpEvent, coded(304, "gzip"))
+	if got, _, err := none.Close(); len(got) > 0 || err != nil || len(none.Limits()) > 0 {
+		t.Errorf("without a body: %v, %v, limits %v", got, err, none.Limits())
+	}
+}
+
+// A compressed body that is broken, or goes on after what is looked at, says so.
+func TestResponseEncodingLimits(t *testing.T) {
+	t.Parallel()
+	e := responseEngine(t, func(o *waf.Options) { o.Responses.Bytes = 64 << 10 })
+	all, rest := packed(t, "gzip", "<title>r57 shell</title>", strings.Repeat("x", 32<<20))
+	for name, tt := range map[string]struct {
+		body  []byte
+		limit string
+	}{
+		"broken": {slices.Concat(all, []byte("?????")), "response-encoding"},
+		"cut":    {all, "response-encoding"},
+		"a bomb": {slices.Concat(all, rest), "response-bytes"},
+	} {
+		r := e.InspectResponse(t.Context(), httpEvent, coded(200, "gzip"))
+		got, err := r.Write(tt.body)
+		more, _, err2 := r.Close()
+		if err != nil || err2 != nil || !slices.Equal(shown(append(got, more...)), []int{955110}) || !slices.Equal(r.Limits(), []string{tt.limit}) {
+			t.Errorf("%s: found %v %v, limits %v, %v %v", name, shown(got), shown(more), r.Limits(), err, err2)
+		}
 	}
 }
