@@ -64,7 +64,7 @@ func (e *Engine) responseFinding(mr types.MatchedRule, text string) verdict.Find
 	meta := mr.Rule()
 	info := e.info[meta.ID()]
 	f := verdict.Finding{
-		RuleID: meta.ID(), Engine: "waf", Message: info.message, Severity: meta.Severity().String(), Score: severityScores[meta.Severity()],
+		RuleID: meta.ID(), Engine: "waf", Message: info.message, Severity: meta.Severity().String(), Score: responseScore(meta.Severity()),
 		Phase: int(meta.Phase()), Tags: meta.Tags(), Operator: info.operator, Record: -1,
 		Path: bodyPath(), Place: verdict.PlaceResponse,
 	}
@@ -75,6 +75,16 @@ func (e *Engine) responseFinding(mr types.MatchedRule, text string) verdict.Find
 		}
 	}
 	return f
+}
+
+// responseScore is what a finding in a response weighs. The Core Rule Set refuses a
+// response at a score of 4, which is one error, and a request at 5; with one
+// threshold for both, an error has to weigh as much as what is critical.
+func responseScore(s types.RuleSeverity) int {
+	if s == types.RuleSeverityError {
+		s = types.RuleSeverityCritical
+	}
+	return severityScores[s]
 }
 
 // mostValue bounds the value of a finding: a match may be as long as the window.

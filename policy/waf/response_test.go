@@ -92,11 +92,11 @@ func TestResponseFindings(t *testing.T) {
 		{"web shell", replied(200, "text/html"), "<html><title>r57 shell</title>", []int{955110}, 5},
 		{"web shell without a type", waf.ResponseHead{Status: 200}, "<html><title>r57 shell</title>", []int{955110}, 5},
 		{"web shell in a picture", replied(200, "image/png"), "<html><title>r57 shell</title>", nil, 0},
-		{"directory", replied(200, "text/html"), "<html><title>Index of /</title><body><h1>Index of /</h1>", []int{950130}, 4},
-		{"page of ASP.NET", replied(500, "text/html"), "<title>Server Error in '/' Application.</title>", []int{9104008}, 4},
+		{"directory", replied(200, "text/html"), "<html><title>Index of /</title><body><h1>Index of /</h1>", []int{950130}, 5},
+		{"page of ASP.NET", replied(500, "text/html"), "<title>Server Error in '/' Application.</title>", []int{9104008}, 5},
 		{"page of ASP.NET about a missing file", replied(404, "text/html"), "<title>Server Error in '/' Application.</title>", nil, 0},
-		{"two leaks", replied(500, "text/plain"), sqlError + "\n\tat com.example.Shop.find(Shop.java:42)\n", []int{951230, 9104001}, 9},
-		{"PHP source", replied(200, "text/html"), "<?php\n$db = 1;", []int{9104020}, 4},
+		{"two leaks", replied(500, "text/plain"), sqlError + "\n\tat com.example.Shop.find(Shop.java:42)\n", []int{951230, 9104001}, 10},
+		{"PHP source", replied(200, "text/html"), "<?php\n$db = 1;", []int{9104020}, 5},
 		{"PHP source behind text", replied(200, "text/html"), "Write <?php\n$db = 1;", nil, 0},
 	}
 	for _, tt := range tests {
