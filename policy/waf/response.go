@@ -223,7 +223,8 @@ func (r *ResponseInspection) Close() (found []verdict.Finding, score int, err er
 		}
 	}
 	if err == nil && r.leaks != nil && len(r.buf) > r.before {
-		err = r.scan(r.before, len(r.buf), true, &found)
+		ended := !slices.Contains(r.limits, "response-bytes")
+		err = r.scan(r.before, len(r.buf), ended, &found)
 	}
 	r.buf = nil
 	return found, r.score, err

@@ -10,6 +10,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/andybalholm/brotli"
@@ -356,4 +357,24 @@ func TestResponseEncodingLimits(t *testing.T) {
 			t.Errorf("%s: found %v %v, limits %v, %v %v", name, shown(got), shown(more), r.Limits(), err, err2)
 		}
 	}
+}
+
+// Environments that run many invocations at once look at many responses at once,
+// the first of which builds the rules.
+func TestConcurrentResponses(t *testing.T) {
+	t.Parallel()
+	e := responseEngine(t, nil)
+	var running sync.WaitGroup
+	for i := range 16 {
+		running.Go(func() {
+			r := e.InspectResponse(t.Context(), httpEvent, replied(500, "text/plain"))
+			text := fmt.Sprint(i, " ORA-00942: table or view does not exist <title>r57 shell</title>")
+			got, err := r.Write([]byte(text))
+			more, score, err2 := r.Close()
+			if err != nil || err2 != nil || !slices.Equal(shown(append(got, more...)), []int{951120, 955110}) || score != 10 {
+				t.Errorf("found %v %v, score %d, %v %v", shown(got), shown(more), score, err, err2)
+			}
+		})
+	}
+	running.Wait()
 }
