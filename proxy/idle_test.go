@@ -78,6 +78,25 @@ func TestManagedInstancesPass(t *testing.T) {
 	}.play(t, proxy.Options{Concurrent: true})
 }
 
+// TestE3ReplyOfAnEarlierPassage: an event that timed out comes again under its
+// id, and then the reply to its first passage arrives. It does not stand for the
+// second one, whose reply is completed all the same.
+func TestE3ReplyOfAnEarlierPassage(t *testing.T) {
+	t.Parallel()
+	managed := func(passage string) step {
+		return says(http.StatusOK, "complete", "Lambda-Runtime-Aws-Request-Id", "1", "Lambda-Runtime-Invocation-Id", passage)
+	}
+	reply := func(passage string) step {
+		return sends("x", "POST", runtimeAPI+"invocation/1/response", "x", "Lambda-Runtime-Invocation-Id", passage)
+	}
+	script{
+		polls("a"), pollArrives(), managed("first"), gets("a", 200, "complete"),
+		polls("b"), pollArrives(), managed("second"), gets("b", 200, "complete"),
+		reply("first"), reports(proxy.UnknownAnswer, "1"), answerArrives("1", "response", "x"), says(410, "late"), gets("x", 410, "late"),
+		reply("second"), answerArrives("1", "response", "x and more"), accepts(), gets("x", 202, `{"status":"OK"}`),
+	}.play(t, proxy.Options{Concurrent: true})
+}
+
 // TestIdleWorkBesideThePoll: an invocation that ends while idle work runs gets
 // a call of its own, and calls never overlap.
 func TestIdleWorkBesideThePoll(t *testing.T) {

@@ -19,6 +19,7 @@ type ledger struct {
 
 type openInvocation struct {
 	deadline time.Time
+	passage  string // see passageHeader; empty where there is none
 	complete func([]byte) []byte
 	onReply  func(http.Header)
 	replying bool
@@ -63,38 +64,36 @@ func (l *ledger) unanswered() (string, bool) {
 }
 
 // replying notes the first reply for an open invocation, returns what is to be
-// made of it, and reports false for any other.
-func (l *ledger) replying(id string) (inv openInvocation, known bool) {
+// made of it, and reports false for any other. passage is what the reply says of
+// itself: on Managed Instances the reply to an invocation that timed out may come
+// when its event runs a second time under the same id.
+func (l *ledger) replying(id, passage string) (inv *openInvocation, known bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	o, found := l.open[id]
-	if !found || o.replying {
-		return openInvocation{}, false
+	if !found || o.replying || passage != "" && passage != o.passage {
+		return nil, false
 	}
 	o.replying = true
-	return *o, true
+	return o, true
 }
 
 // replied closes an invocation the service has taken note of, whatever it
-// thought of the reply.
-func (l *ledger) replied(id string) {
+// thought of the reply. One that has come again under the same id stays open.
+func (l *ledger) replied(id string, o *openInvocation) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	o, found := l.open[id]
-	if !found {
-		return
+	if l.open[id] == o {
+		delete(l.open, id)
 	}
-	delete(l.open, id)
 	l.ended = &o.deadline
 }
 
 // notReplied reopens an invocation whose reply did not reach the service.
-func (l *ledger) notReplied(id string) {
+func (l *ledger) notReplied(o *openInvocation) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if o, found := l.open[id]; found {
-		o.replying = false
-	}
+	o.replying = false
 }
 
 // takeEnded returns the deadline of an invocation that ended since the last

@@ -29,8 +29,10 @@ func (l *landing) expired(now time.Time) bool {
 
 // serveNext answers a runtime's poll for the next invocation.
 func (rl *Relay) serveNext(w http.ResponseWriter, r *http.Request) {
-	if id, open := rl.ledger.unanswered(); open && !rl.concurrent {
-		rl.report(Event{Kind: DoublePoll, RequestID: id})
+	if !rl.concurrent { // where polling while others run means nothing
+		if id, open := rl.ledger.unanswered(); open {
+			rl.report(Event{Kind: DoublePoll, RequestID: id})
+		}
 	}
 	if deadline, ended := rl.ledger.takeEnded(); ended {
 		rl.idle(deadline)
@@ -92,7 +94,9 @@ func (rl *Relay) hand(w http.ResponseWriter, r *http.Request, got landing) {
 		rl.hold(got)
 		panic(http.ErrAbortHandler)
 	}
-	rl.ledger.deliver(inv.ID, openInvocation{deadline: inv.Deadline, complete: got.complete, onReply: got.onReply}, time.Now())
+	rl.ledger.deliver(inv.ID, openInvocation{
+		deadline: inv.Deadline, passage: inv.Header.Get(passageHeader), complete: got.complete, onReply: got.onReply,
+	}, time.Now())
 	if err := rl.write(w, &got); err != nil {
 		rl.ledger.takeBack(inv.ID)
 		rl.report(Event{Kind: PollAbandoned, RequestID: inv.ID, Err: err})

@@ -8,20 +8,20 @@ import (
 
 // serveReply passes a runtime's reply through and keeps the ledger.
 func (rl *Relay) serveReply(w http.ResponseWriter, r *http.Request, kind route, id string) {
-	inv, known := rl.ledger.replying(id)
+	inv, known := rl.ledger.replying(id, r.Header.Get(passageHeader))
 	if !known {
 		rl.report(Event{Kind: UnknownAnswer, RequestID: id})
 	}
 	replied := false
 	defer func() {
 		if known && !replied {
-			rl.ledger.notReplied(id)
+			rl.ledger.notReplied(inv)
 		}
 	}()
-	if inv.onReply != nil && kind == invocationResponse {
+	if known && inv.onReply != nil && kind == invocationResponse {
 		rl.callReplied(id, r.Header, inv.onReply)
 	}
-	if inv.complete != nil && kind == invocationResponse {
+	if known && inv.complete != nil && kind == invocationResponse {
 		rl.complete(id, r, inv.complete)
 	}
 	resp, ok := rl.exchange(w, r, id)
@@ -31,7 +31,7 @@ func (rl *Relay) serveReply(w http.ResponseWriter, r *http.Request, kind route, 
 	defer resp.Body.Close()
 	if known {
 		replied = true
-		rl.ledger.replied(id) // before the runtime can know and poll again
+		rl.ledger.replied(id, inv) // before the runtime can know and poll again
 	}
 	relayResponse(w, resp)
 }
