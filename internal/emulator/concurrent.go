@@ -1,8 +1,6 @@
 package emulator
 
-import (
-	"context"
-)
+import "context"
 
 // An environment that runs several invocations at once (Lambda Managed
 // Instances): INIT and the end of the environment still have the turn for

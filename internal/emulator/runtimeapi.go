@@ -166,7 +166,13 @@ func (e *environment) serveError(w http.ResponseWriter, r *http.Request) {
 }
 
 func (e *environment) serveInitError(w http.ResponseWriter, r *http.Request) {
-	if err := e.initError(); err != nil {
+	e.takeReport(w, r, e.initError, e.report)
+}
+
+// takeReport takes what a runtime says of itself outside an invocation, if it
+// is legal by now.
+func (e *environment) takeReport(w http.ResponseWriter, r *http.Request, legal func() error, take func(*fault)) {
+	if err := legal(); err != nil {
 		writeInvalidState(w, err)
 		return
 	}
@@ -180,7 +186,7 @@ func (e *environment) serveInitError(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f.status = StatusFailure
-	e.report(f)
+	take(f)
 	writeAccepted(w)
 }
 

@@ -126,12 +126,12 @@ func (e *environment) endResponse(inv *invocation) (inTime bool) {
 	return inTime
 }
 
-// initError is legal until the first poll.
+// initError is legal until the first poll, in restore hooks too.
 func (e *environment) initError() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	polled := e.runtime.polling || e.pool != nil && e.pool.polled
-	if e.runtime.phase != runtimeStarted || polled {
+	if e.runtime.phase != runtimeStarted && e.runtime.phase != runtimeRestoring || polled {
 		return &transitionError{e.runtime.phase, runtimeInitError, causeNotAllowed}
 	}
 	e.runtime.phase = runtimeInitError

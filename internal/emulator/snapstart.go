@@ -92,18 +92,7 @@ func (e *environment) serveRestoreNext(w http.ResponseWriter, _ *http.Request) {
 
 // serveRestoreError takes the failure of a hook. It ends the environment.
 func (e *environment) serveRestoreError(w http.ResponseWriter, r *http.Request) {
-	if err := e.restoreError(); err != nil {
-		writeInvalidState(w, err)
-		return
-	}
-	f, err := e.readFault(r)
-	if err != nil {
-		writeAPIError(w, http.StatusBadRequest, "TruncatedHTTPRequest", "HTTP request detected as truncated")
-		return
-	}
-	f.status = StatusFailure
-	e.fail(f)
-	writeAccepted(w)
+	e.takeReport(w, r, e.restoreError, e.fail)
 }
 
 func (e *environment) restoreError() error {
