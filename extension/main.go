@@ -4,6 +4,8 @@ package main
 
 import (
 	"context"
+	"io"
+	"log"
 	"os"
 	"os/signal"
 	"syscall"
@@ -16,5 +18,8 @@ func main() {
 	// signal is from code in the sandbox (a shell's "kill 0" is enough) and our
 	// death would be that of the invocation. SIGPIPE is a log that was closed.
 	signal.Ignore(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGPIPE)
+	// net/http tells the standard logger of bytes that came unasked, and quotes
+	// them. Nothing of ours writes there.
+	log.SetOutput(io.Discard)
 	os.Exit(agent.Main(context.Background()))
 }
