@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -15,6 +16,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 )
@@ -138,6 +140,10 @@ func act(ctx context.Context, event []byte) ([]byte, error) {
 		return json.Marshal(os.Environ())
 	case "unknown path":
 		return get("/2018-06-01/no/such/path")
+	case "flood":
+		return flood(o.Size)
+	case "hello":
+		return post("/merlon/hello")
 	case "forge": // a reply to an invocation that does not exist
 		return post("/2018-06-01/runtime/invocation/nobody/response")
 	case "count":
@@ -145,6 +151,26 @@ func act(ctx context.Context, event []byte) ([]byte, error) {
 	}
 	sum := sha256.Sum256(event)
 	return json.Marshal(map[string]any{"statusCode": 200, "sha256": hex.EncodeToString(sum[:]), "size": len(event), "invocations": invocations.Load()})
+}
+
+// held keeps connections open.
+var held []net.Conn
+
+// flood opens connections to the address the runtime polls, until as many as
+// asked for are open or none opens any more. Every other one sends a part of a
+// request.
+func flood(n int) ([]byte, error) {
+	for i := range n {
+		c, err := net.DialTimeout("tcp", os.Getenv("AWS_LAMBDA_RUNTIME_API"), time.Second)
+		if err != nil {
+			break
+		}
+		if i%2 == 0 {
+			_, _ = io.WriteString(c, "GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost:")
+		}
+		held = append(held, c)
+	}
+	return json.Marshal(len(held))
 }
 
 func post(path string) ([]byte, error) {

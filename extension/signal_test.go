@@ -239,9 +239,3 @@ func (r *rig) recovers(t *testing.T) (protection string) {
 
 // handled counts how often the handler got the event of a name.
 func (r *rig) handled(name string) int { return strings.Count(r.text(), "handler got "+name+"\n") }
-
-func TestFaultTableOfTheExtension(t *testing.T) {
-	t.Parallel()
-	rows, _ := signalRows(t)
-	faults.Check(t, "../docs/FAULTS.md", "signals", "TestExtensionIsSignalled", rows)
-}

@@ -35,7 +35,7 @@ type Invocation struct {
 	ID       string      // Lambda-Runtime-Aws-Request-Id
 	Header   http.Header // the response headers of GET …/invocation/next; read-only
 	Body     []byte      // the event, exactly as received; read-only
-	Deadline time.Time   // Lambda-Runtime-Deadline-Ms; zero if absent or unreadable
+	Deadline time.Time   // Lambda-Runtime-Deadline-Ms, monotonic; zero if absent or unreadable
 	Received time.Time   // when the last byte of the event had arrived
 }
 

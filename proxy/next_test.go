@@ -85,7 +85,7 @@ func TestPolls(t *testing.T) {
 		},
 		"a held event past its deadline is dropped": {
 			polls("a"), pollArrives(), hangsUp("a"), reports(proxy.PollAbandoned, ""),
-			eventDue("1", "{}", -time.Second), reports(proxy.EventHeld, "1"),
+			eventDue("1", "{}", 2*time.Second), reports(proxy.EventHeld, "1"), pass(2 * time.Second),
 			polls("b"), reports(proxy.HeldExpired, "1"), pollArrives(), event("2", "[]"), gets("b", 200, "[]"),
 		},
 		"a refused event whose poll vanished is answered and nothing polled": {
@@ -253,4 +253,38 @@ func TestInspectorBrokenThroughout(t *testing.T) {
 		polls("a"), reports(proxy.InspectorPanic, ""), pollArrives(), event("2", "{}"),
 		reports(proxy.InspectorPanic, "2"), reports(proxy.InspectorPanic, "2"), gets("a", 200, "{}"),
 	}.play(t, proxy.Options{Inspector: broken{}})
+}
+
+// pass waits until a deadline set in a step before is over.
+func pass(d time.Duration) step {
+	return func(*stage) { <-time.After(d + time.Millisecond) }
+}
+
+// deadlines hears of the time that is left of each event.
+type deadlines chan time.Duration
+
+func (d deadlines) Inspect(_ context.Context, inv *proxy.Invocation) proxy.Outcome {
+	d <- inv.Deadline.Sub(inv.Received)
+	return proxy.Outcome{}
+}
+
+func (deadlines) Idle(context.Context, time.Time) {}
+
+// TestClockIsWrong: a clock that was set forward past the deadline leaves no
+// event without time for its inspection, and one that was set back changes
+// nothing.
+func TestClockIsWrong(t *testing.T) {
+	t.Parallel()
+	left := make(deadlines, 2)
+	script{
+		polls("a"), pollArrives(), eventDue("1", "{}", -time.Hour), gets("a", 200, "{}"),
+		answers("b", "1", "{}"), answerArrives("1", "response", "{}"), accepts(), gets("b", 202, `{"status":"OK"}`),
+		polls("c"), pollArrives(), eventDue("2", "{}", time.Hour), gets("c", 200, "{}"),
+	}.play(t, proxy.Options{Inspector: left})
+	if d := <-left; d != 3*time.Second {
+		t.Errorf("clock ahead: %v left, want Lambda's default timeout", d)
+	}
+	if d := <-left; d < 50*time.Minute || d > time.Hour {
+		t.Errorf("clock behind: %v left, want what the header says", d)
+	}
 }

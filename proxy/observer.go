@@ -79,6 +79,9 @@ const (
 	UpstreamError
 	// RelayFault is a fault of the relay's own.
 	RelayFault
+	// ConnectionShed is a connection from below that was closed because there
+	// were too many: something in the function opens one after another.
+	ConnectionShed
 )
 
 var kindNames = [...]string{
@@ -97,6 +100,7 @@ var kindNames = [...]string{
 	IdleOverrun:     "idle-overrun",
 	UpstreamError:   "upstream-error",
 	RelayFault:      "relay-fault",
+	ConnectionShed:  "connection-shed",
 }
 
 // String returns the name used in logs and metrics.

@@ -27,3 +27,12 @@ func isOpen(conn net.Conn) bool {
 	})
 	return err == nil && (readErr == syscall.EAGAIN || readErr == syscall.EINTR)
 }
+
+// roomBelow is how many connections from below leave enough descriptors.
+func roomBelow() int {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil || limit.Cur > 1<<20 {
+		return 1 << 20 / connectionsEach
+	}
+	return max(leastRoom, int(limit.Cur)/connectionsEach)
+}

@@ -92,6 +92,7 @@ func New(opts Options) (*Relay, error) {
 		MaxHeaderBytes:               maxHeaderBytes,
 		DisableGeneralOptionsHandler: true, // OPTIONS * is the service's to answer
 		BaseContext:                  func(net.Listener) context.Context { return rl.pollCtx },
+		ConnContext:                  withGuest,
 		ErrorLog:                     log.New(serverLog{rl}, "", 0),
 	}
 	return rl, nil
@@ -139,7 +140,7 @@ func (rl *Relay) Serve() error {
 	if rl.listener == nil {
 		return errors.New("bug: serve before listen")
 	}
-	if err := rl.server.Serve(rl.listener); !errors.Is(err, http.ErrServerClosed) {
+	if err := rl.server.Serve(newCrowd(rl.listener, func() { rl.report(Event{Kind: ConnectionShed}) })); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve %s: %w", rl.Addr(), err)
 	}
 	return nil
@@ -161,6 +162,7 @@ func (rl *Relay) Shutdown(ctx context.Context) error {
 
 func (rl *Relay) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	defer rl.contain()
+	defer occupy(r)()
 	if isForeign(r, rl.port) {
 		rl.report(Event{Kind: ForeignRequest})
 		writeError(w, http.StatusForbidden, "Relay.ForeignRequest", "this address serves the function's runtime only")

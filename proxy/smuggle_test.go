@@ -22,6 +22,7 @@ import (
 // cannot read is written down too.
 type recorder struct {
 	listener net.Listener
+	accepted chan struct{} // closed when no connection is accepted any more
 	open     sync.WaitGroup
 	mu       sync.Mutex
 	seen     []string
@@ -34,8 +35,9 @@ func record(tb testing.TB) *recorder {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { _ = l.Close() })
-	rec := &recorder{listener: l}
+	rec := &recorder{listener: l, accepted: make(chan struct{})}
 	go func() {
+		defer close(rec.accepted)
 		for {
 			conn, err := l.Accept()
 			if err != nil {
@@ -91,6 +93,8 @@ func (rec *recorder) all(tb testing.TB, relay *proxy.Relay) []string {
 	if err := relay.Shutdown(tb.Context()); err != nil {
 		tb.Error(err)
 	}
+	_ = rec.listener.Close()
+	<-rec.accepted
 	rec.open.Wait()
 	rec.mu.Lock()
 	defer rec.mu.Unlock()
