@@ -64,6 +64,10 @@ parity: ## Compare what frameworks show a handler with what is inspected (needs 
 templates: ## Check the CloudFormation templates against the resource specification (needs Node 20 and npm)
 	@cd scripts/templates && npm ci --silent --no-audit --no-fund && node --test
 
+test-pages: cli ## Drive the page of merlon report in headless Chromium, and validate SARIF (needs Node 20, npm and Chromium, which it installs where apt can)
+	@scripts/pages/chromium.sh
+	@cd scripts/pages && npm ci --silent --no-audit --no-fund && node --test
+
 bench: layer ## Print the performance table and write build/bench.json (QUICK=1: two minutes)
 	@cd scripts/bench && go run -tags appsec . -out ../../build/bench.json -layer ../../build/opt -shared "$(abspath $(SHARED))" $(if $(QUICK),-quick)
 

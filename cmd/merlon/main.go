@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -23,6 +24,7 @@ type cli struct {
 	Inspect    inspectCmd       `cmd:"" help:"Inspect events, one JSON object a line, and print a verdict for each."`
 	Report     reportCmd        `cmd:"" help:"Make a summary or a page of HTML out of verdict lines: of log files, of standard input, or of CloudWatch Logs."`
 	Explain    explainCmd       `cmd:"" help:"Say everything about one verdict, and what would let the event pass."`
+	Replay     replayCmd        `cmd:"" help:"Compare what two policies make of recorded events: what would be refused, and what no longer."`
 	Policy     policyCmd        `cmd:"" help:"Check and test policy files."`
 	Profile    profileCmd       `cmd:"" help:"Make, compare and sign behavioural profiles."`
 	Layer      layerCmd         `cmd:"" help:"Pack, check and apply layers."`
@@ -44,7 +46,7 @@ func main() {
 }
 
 // run executes one command line and returns the exit status: 0, 1 when the
-// command failed, 2 when the command line was wrong.
+// command failed, 2 when the command line was wrong, or what the command says.
 func run(ctx context.Context, args []string, io stdio) int {
 	var c cli
 	exit := -1
@@ -70,6 +72,10 @@ func run(ctx context.Context, args []string, io stdio) int {
 	kctx.BindTo(ctx, (*context.Context)(nil))
 	if err := kctx.Run(io); err != nil {
 		fmt.Fprintln(io.err, "merlon:", err)
+		var status exitStatus
+		if errors.As(err, &status) {
+			return status.code
+		}
 		return 1
 	}
 	return 0

@@ -20,6 +20,7 @@ import (
 	"github.com/merlon-security/merlon/internal/config"
 	"github.com/merlon-security/merlon/internal/review"
 	"github.com/merlon-security/merlon/internal/verdict"
+	"github.com/merlon-security/merlon/policy"
 	"github.com/merlon-security/merlon/proxy"
 )
 
@@ -196,6 +197,11 @@ func TestAboutRules(t *testing.T) {
 		}
 		if id/1000 > 910 && id/1000 < 949 && r.Link == "" {
 			t.Errorf("rule %d has no link", id)
+		}
+	}
+	for id, page := range map[int]string{7: "RULES.md", policy.FirstProfileRule: "PROFILE.md", policy.LastProfileRule(): "PROFILE.md", 9100808: "PACKS.md"} {
+		if r := aboutRule(id); !strings.HasSuffix(r.Link, page) {
+			t.Errorf("rule %d: %s, want %s", id, r.Link, page)
 		}
 	}
 	if len(ruleLines()) < 250 || ours < 90 {

@@ -8,14 +8,16 @@ import (
 	"sync"
 
 	"github.com/merlon-security/merlon/internal/review"
+	"github.com/merlon-security/merlon/policy"
 	"github.com/merlon-security/merlon/policy/rules"
 	"github.com/merlon-security/merlon/policy/rules/merlon/pack"
 )
 
 const (
-	packsPage = "https://github.com/merlon-security/merlon/blob/main/docs/PACKS.md"
-	ownPage   = "https://github.com/merlon-security/merlon/blob/main/docs/RULES.md"
-	crsFiles  = "https://github.com/coreruleset/coreruleset/blob/v%s/rules/REQUEST-%s.conf"
+	packsPage   = "https://github.com/merlon-security/merlon/blob/main/docs/PACKS.md"
+	profilePage = "https://github.com/merlon-security/merlon/blob/main/docs/PROFILE.md"
+	ownPage     = "https://github.com/merlon-security/merlon/blob/main/docs/RULES.md"
+	crsFiles    = "https://github.com/coreruleset/coreruleset/blob/v%s/rules/REQUEST-%s.conf"
 )
 
 // crsNames are the files of the Core Rule Set by the first digits of their ids.
@@ -40,6 +42,9 @@ func aboutRule(id int) review.RuleText {
 		r.Comment = "A rule of your own policy."
 	case crsNames[id/1000] != "":
 		r.Link = fmt.Sprintf(crsFiles, strings.TrimPrefix(rules.Version, "crs-"), crsNames[id/1000])
+	case id >= policy.FirstProfileRule && id <= policy.LastProfileRule():
+		r.Link = profilePage
+		r.Comment = "A departure from the profile of the function."
 	case id >= 9_100_000:
 		r.Link = packsPage
 		r.Comment = packComment(id)

@@ -18,7 +18,7 @@ const (
 
 var outcomes = [...]struct{ word, text string }{
 	Refused: {"refused", "refused"},
-	Removed: {"removed", "records removed"},
+	Removed: {"removed", "stripped of records"},
 	Would:   {"would", "would be refused"},
 	Faulty:  {"fault", "delivered uninspected"},
 	Noted:   {"noted", "noted"},

@@ -121,5 +121,6 @@
   });
   byId("filter").hidden = total === 0;
   select();
+  performance.mark("ready");
   document.documentElement.dataset.ready = "true";
 })();
