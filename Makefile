@@ -9,7 +9,7 @@ LDFLAGS = -s -w -X github.com/merlon-security/merlon/internal/agent.Version=$(VE
 GOBUILD = CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -tags '$(TAGS)'
 RACE    = $(shell sh scripts/race.sh)
 
-.PHONY: help demo run test test-race test-pages lint layer cli score detection ftw parity templates bench fuzz fuzz-screen rules clean
+.PHONY: help demo run test test-race test-pages lint layer cli score detection ftw otel parity templates bench fuzz fuzz-screen rules clean
 .DEFAULT_GOAL := help
 
 help: ## Explain the targets
@@ -56,6 +56,10 @@ detection: ## Write the tables of docs/DETECTION.md: the corpus in SHARED throug
 
 ftw: ## Run the Core Rule Set's own regression tests through every HTTP front
 	go test ./internal/regression -count=1 -timeout 20m -v -merlon.full
+
+otel: ## Send verdicts to the real OpenTelemetry Collector, and read them back
+	@cd scripts/otel && go build -o ../../build/otel .
+	go test ./internal/report/sink -count=1 -run TestCollector -merlon.collector "$(CURDIR)/build/otel"
 
 parity: ## Compare what frameworks show a handler with what is inspected (needs Node 20, npm and Python 3)
 	@cd scripts/parity && npm ci --silent --no-audit --no-fund

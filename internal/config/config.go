@@ -40,6 +40,10 @@ type Config struct {
 	TelemetryURL      Secret // webhook addresses are credentials
 	TelemetryFormat   TelemetryFormat
 	TelemetryHeaders  []SecretHeader
+	TelemetryKey      Secret
+	TelemetryPlain    Switch
+	Firehose          string // name of a stream, "" for none
+	LogGroup          string // "" for none
 
 	Listen      netip.AddrPort // where the proxy listens and the runtime polls
 	Upstream    string         // host:port of the real Runtime API; "" outside Lambda

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/netip"
 	"strconv"
 	"strings"
 )
@@ -35,6 +36,9 @@ func Parse(environ []string) (Config, Faults) {
 	if f, ok := c.checkLoop(platform); !ok {
 		all = append(all, f)
 	}
+	if f, ok := c.checkPlain(); !ok {
+		all = append(all, f)
+	}
 	c.settle()
 	return c, append(all, names...)
 }
@@ -59,6 +63,26 @@ func (c *Config) checkLoop(platform string) (Fault, bool) {
 	c.Upstream = platform
 	delete(c.source, "MERLON_UPSTREAM")
 	return f, false
+}
+
+// checkPlain refuses to send verdicts in the clear over a network, unless the
+// user has said so: http is accepted for loopback, where another extension may
+// listen.
+func (c *Config) checkPlain() (Fault, bool) {
+	address, ok := strings.CutPrefix(strings.ToLower(c.TelemetryURL.Reveal()), "http://")
+	if !ok || c.TelemetryPlain == On {
+		return Fault{}, true
+	}
+	host, _, _ := strings.Cut(address, "/")
+	if a, err := netip.ParseAddrPort(host); err == nil && a.Addr().IsLoopback() {
+		return Fault{}, true
+	}
+	if a, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil && a.IsLoopback() {
+		return Fault{}, true
+	}
+	c.TelemetryURL = Secret{}
+	delete(c.source, "MERLON_TELEMETRY_URL")
+	return Fault{"MERLON_TELEMETRY_URL", Invalid, "MERLON_TELEMETRY_URL: want an https:// address, or MERLON_TELEMETRY_PLAIN=on"}, false
 }
 
 // fault describes a value that set refused.

@@ -127,20 +127,15 @@ func identifier(at func(*Config) *string) binding {
 	}
 }
 
-// endpoint takes an https address without user information: a password in an
-// address ends up in logs. http is accepted for loopback, where a collector's
-// own extension listens.
+// endpoint takes an http or https address without user information: a password
+// in an address ends up in logs. Whether http is acceptable, checkPlain decides.
 func endpoint(at func(*Config) *Secret) binding {
-	const kind = "an https:// address without user name or password (http:// for loopback only)"
+	const kind = "an https:// address without user name or password (http:// for loopback, or with MERLON_TELEMETRY_PLAIN=on)"
 	return binding{
 		kind: kind,
 		set: func(c *Config, s string) error {
 			u, err := url.Parse(s)
-			if err != nil || u.Hostname() == "" || u.User != nil || u.Fragment != "" {
-				return want(kind)
-			}
-			local, _ := netip.ParseAddr(u.Hostname())
-			if u.Scheme != "https" && !(u.Scheme == "http" && local.IsLoopback()) {
+			if err != nil || u.Hostname() == "" || u.User != nil || u.Fragment != "" || u.Scheme != "https" && u.Scheme != "http" {
 				return want(kind)
 			}
 			if p := u.Port(); p != "" {
@@ -218,6 +213,22 @@ func publicKeys(at func(*Config) *[]string) binding {
 		}
 		return nil
 	})
+}
+
+// named takes a name of letters, digits, "-", "_", "." and the further characters.
+func named(at func(*Config) *string, most int, further, kind string) binding {
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
+	return binding{
+		kind: kind,
+		set: func(c *Config, s string) error {
+			if s == "" || len(s) > most || strings.Trim(s, plain+further) != "" {
+				return want(kind)
+			}
+			*at(c) = s
+			return nil
+		},
+		get: func(c *Config) string { return *at(c) },
+	}
 }
 
 // secretText takes a secret long enough that it cannot be guessed from what it

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/merlon-security/merlon/internal/awsapi"
 	"github.com/merlon-security/merlon/internal/event"
 	"github.com/merlon-security/merlon/internal/verdict"
 )
@@ -85,9 +86,9 @@ const storeCap = time.Second
 
 // New makes a Keeper. With the default target, pointer, it costs one small
 // allocation; connections and credentials are made when a record is first kept.
-func New(o Options) (*Keeper, error) { return newKeeper(o, network{}) }
+func New(o Options) (*Keeper, error) { return newKeeper(o, awsapi.Network{}) }
 
-func newKeeper(o Options, n network) (*Keeper, error) {
+func newKeeper(o Options, n awsapi.Network) (*Keeper, error) {
 	k := &Keeper{now: o.Now, notices: notices{notify: o.Notify}}
 	var err error
 	switch {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/merlon-security/merlon/internal/awsapi/awstest"
 	"github.com/merlon-security/merlon/internal/event"
 	"github.com/merlon-security/merlon/internal/quarantine"
 )
@@ -265,8 +266,8 @@ func TestFaultsQuoteNothing(t *testing.T) {
 func TestOnlyTheServicesCertificate(t *testing.T) {
 	for name, hosts := range map[string][]string{"not trusted": nil, "of another host": {"evil.example"}} {
 		b, s := newBench(t), newService(t, "s3")
-		if _, s.roots = certificate(t, "x"); hosts != nil {
-			s.TLS.Certificates[0], s.roots = certificate(t, hosts...)
+		if _, s.roots = awstest.Certificate(t, "x"); hosts != nil {
+			s.TLS.Certificates[0], s.roots = awstest.Certificate(t, hosts...)
 		}
 		if err := s.keeper(b, bucket, false, 0).Keep(t.Context(), entry(event.SQS, attack)); err == nil || s.seen > 0 {
 			t.Errorf("%s: Keep = %v after %d requests", name, err, s.seen)

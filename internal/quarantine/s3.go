@@ -6,15 +6,20 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
+
+	"github.com/merlon-security/merlon/internal/awsapi"
 )
 
 // s3Store writes an object of lines for each entry.
 type s3Store struct {
-	remote *remote
+	remote *awsapi.Client
+	limit  time.Duration // of one put
+	now    func() time.Time
 	base   string // https://host/, with the bucket and prefix in it
 }
 
-func newS3(o Options, t *target, n network) (*s3Store, error) {
+func newS3(o Options, t *target, n awsapi.Network) (*s3Store, error) {
 	bucket, prefix, _ := strings.Cut(strings.TrimPrefix(o.Target, "s3://"), "/")
 	prefix = strings.Trim(prefix, "/")
 	if !bucketName(bucket) {
@@ -24,7 +29,7 @@ func newS3(o Options, t *target, n network) (*s3Store, error) {
 		return nil, fmt.Errorf("MERLON_QUARANTINE=%q: want a prefix of letters, digits and -_./ without empty parts and steps upwards", o.Target)
 	}
 	region := o.Env("AWS_REGION")
-	h, err := host("s3", region)
+	h, err := awsapi.Host("s3", region)
 	if err != nil {
 		return nil, fmt.Errorf("MERLON_QUARANTINE=%q: %w", o.Target, err)
 	}
@@ -36,17 +41,17 @@ func newS3(o Options, t *target, n network) (*s3Store, error) {
 		base += prefix + "/"
 	}
 	t.bucket = bucket
-	return &s3Store{remote: newRemote(o, "s3", region, n), base: base}, nil
+	return &s3Store{limit: storeCap, now: o.Now, remote: awsapi.New(awsapi.Options{Env: o.Env, Now: o.Now}, "s3", region, n), base: base}, nil
 }
 
 // put writes all lines in one request, so that the object is there whole or not
 // at all (Amazon S3, "Data consistency model").
 func (s *s3Store) put(ctx context.Context, id string, lines [][]byte) error {
-	ctx, cancel := context.WithTimeout(ctx, s.remote.limit)
+	ctx, cancel := context.WithTimeout(ctx, s.limit)
 	defer cancel()
-	url := s.base + s.remote.now().UTC().Format("2006/01/02/") + id + ".jsonl"
+	url := s.base + s.now().UTC().Format("2006/01/02/") + id + ".jsonl"
 	header := map[string]string{"Content-Type": "application/x-ndjson"}
-	if _, err := s.remote.do(ctx, http.MethodPut, url, header, bytes.Join(lines, nil)); err != nil {
+	if _, err := s.remote.Do(ctx, http.MethodPut, url, header, bytes.Join(lines, nil)); err != nil {
 		return fmt.Errorf("quarantine to S3: %w", err)
 	}
 	return nil

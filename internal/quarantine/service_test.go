@@ -3,10 +3,8 @@ package quarantine_test
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"log"
@@ -18,9 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
-
+	"github.com/merlon-security/merlon/internal/awsapi/awstest"
 	"github.com/merlon-security/merlon/internal/quarantine"
 )
 
@@ -45,7 +41,7 @@ func newService(t *testing.T, name string, script ...http.HandlerFunc) *service 
 	s := &service{t: t, name: name, script: script, now: start, secret: map[string]string{"AKIDEXAMPLE": "wJalrXUtnFEMI"}}
 	s.Server = httptest.NewUnstartedServer(s)
 	var cert tls.Certificate
-	cert, s.roots = certificate(t, "evidence.s3.eu-west-1.amazonaws.com", "sqs.eu-west-1.amazonaws.com")
+	cert, s.roots = awstest.Certificate(t, "evidence.s3.eu-west-1.amazonaws.com", "sqs.eu-west-1.amazonaws.com")
 	s.TLS = &tls.Config{Certificates: []tls.Certificate{cert}}
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)
 	s.StartTLS()
@@ -99,7 +95,7 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "short body", http.StatusBadRequest)
 		return
 	}
-	if err := s.verify(r, body); err != nil {
+	if err := awstest.Verify(r, body, s.name, s.secret, s.now); err != nil {
 		s.t.Errorf("%s: %v", s.name, err)
 		fault(http.StatusForbidden, "SignatureDoesNotMatch")(w, r)
 		return
@@ -123,56 +119,6 @@ func (s *service) accept(w http.ResponseWriter, r *http.Request, body []byte) {
 	}
 	s.objects = append(s.objects, message)
 	fmt.Fprint(w, `{"MD5OfMessageBody":"x","MessageId":"5fea7756-0ea4-451a-a703-a558b933e274"}`)
-}
-
-// verify signs the request anew with the SDK and compares.
-func (s *service) verify(r *http.Request, body []byte) error {
-	auth := r.Header.Get("Authorization")
-	_, rest, _ := strings.Cut(auth, "Credential=")
-	id, _, _ := strings.Cut(rest, "/")
-	_, rest, _ = strings.Cut(auth, "SignedHeaders=")
-	signed, _, _ := strings.Cut(rest, ",")
-	at, err := time.Parse("20060102T150405Z", r.Header.Get("X-Amz-Date"))
-	if err != nil {
-		return err
-	}
-	if d := at.Sub(s.now); d > 15*time.Minute || d < -15*time.Minute {
-		return fmt.Errorf("signed %v off", d)
-	}
-	again, err := http.NewRequest(r.Method, "https://"+r.Host+r.URL.RequestURI(), nil)
-	if err != nil {
-		return err
-	}
-	for name := range strings.SplitSeq(signed, ";") {
-		switch name {
-		case "host":
-		case "content-length":
-			again.ContentLength = r.ContentLength
-		default:
-			again.Header.Set(name, r.Header.Get(name))
-		}
-	}
-	again.Header.Del("X-Amz-Security-Token") // the signer sets it
-	for name := range r.Header {
-		if lower := strings.ToLower(name); strings.HasPrefix(lower, "x-amz-") && !strings.Contains(";"+signed+";", ";"+lower+";") {
-			return fmt.Errorf("%s is not signed", name)
-		}
-	}
-	sum := sha256.Sum256(body)
-	hash := hex.EncodeToString(sum[:])
-	if got := r.Header.Get("X-Amz-Content-Sha256"); got != hash {
-		return fmt.Errorf("content hash %q, want %q", got, hash)
-	}
-	creds := aws.Credentials{AccessKeyID: id, SecretAccessKey: s.secret[id], SessionToken: r.Header.Get("X-Amz-Security-Token")}
-	err = v4.NewSigner().SignHTTP(context.Background(), creds, again, hash, s.name, "eu-west-1", at,
-		func(o *v4.SignerOptions) { o.DisableURIPathEscaping = s.name == "s3" })
-	if err != nil {
-		return err
-	}
-	if got := again.Header.Get("Authorization"); got != auth || creds.SecretAccessKey == "" {
-		return fmt.Errorf("signature\n%s, the SDK's is\n%s", auth, got)
-	}
-	return nil
 }
 
 // kept is all that was acknowledged, for extraction.

@@ -8,11 +8,15 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
+
+	"github.com/merlon-security/merlon/internal/awsapi"
 )
 
 // sqsStore sends messages of lines to a queue.
 type sqsStore struct {
-	remote *remote
+	remote *awsapi.Client
+	limit  time.Duration // of one put
 	host   string
 	queue  string // the queue's URL
 }
@@ -21,12 +25,12 @@ type sqsStore struct {
 // be set lower, and was 256 KiB until 2025 (Amazon SQS, "Message quotas").
 const messageBytes = 200 << 10
 
-func newSQS(o Options, t *target, n network) (*sqsStore, error) {
+func newSQS(o Options, t *target, n awsapi.Network) (*sqsStore, error) {
 	bad := fmt.Errorf("MERLON_QUARANTINE=%q: want https://sqs.REGION.amazonaws.com/ACCOUNT/QUEUE", o.Target)
 	name, path, _ := strings.Cut(strings.TrimPrefix(o.Target, "https://"), "/")
 	account, queue, _ := strings.Cut(path, "/")
 	region, _, _ := strings.Cut(strings.TrimPrefix(name, "sqs."), ".")
-	h, err := host("sqs", region)
+	h, err := awsapi.Host("sqs", region)
 	if err != nil {
 		return nil, errors.Join(bad, err)
 	}
@@ -34,7 +38,7 @@ func newSQS(o Options, t *target, n network) (*sqsStore, error) {
 		return nil, bad
 	}
 	t.queue = region + ":" + account + ":" + queue
-	return &sqsStore{remote: newRemote(o, "sqs", region, n), host: h, queue: o.Target}, nil
+	return &sqsStore{limit: storeCap, remote: awsapi.New(awsapi.Options{Env: o.Env, Now: o.Now}, "sqs", region, n), host: h, queue: o.Target}, nil
 }
 
 func queueName(s string) bool {
@@ -45,7 +49,7 @@ func queueName(s string) bool {
 
 // put packs lines into as few messages as they fit in.
 func (s *sqsStore) put(ctx context.Context, id string, lines [][]byte) error {
-	ctx, cancel := context.WithTimeout(ctx, s.remote.limit)
+	ctx, cancel := context.WithTimeout(ctx, s.limit)
 	defer cancel()
 	for n := 0; len(lines) > 0; n++ {
 		size, count := 0, 0
@@ -68,7 +72,7 @@ func (s *sqsStore) send(ctx context.Context, id string, body []byte) error {
 		message["MessageGroupId"], message["MessageDeduplicationId"] = "merlon", id
 	}
 	header := map[string]string{"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": "AmazonSQS.SendMessage"}
-	reply, err := s.remote.do(ctx, http.MethodPost, "https://"+s.host+"/", header, marshal(message))
+	reply, err := s.remote.Do(ctx, http.MethodPost, "https://"+s.host+"/", header, marshal(message))
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package quarantine
+package awsapi
 
 import (
 	"bytes"
@@ -14,36 +14,48 @@ import (
 	"time"
 )
 
-// remote sends signed requests to one service. It is not the service's SDK:
-// that reads settings which the function's author, or its code, can place.
-type remote struct {
+// Options say where a Client finds what it needs.
+type Options struct {
+	Env func(name string) string // the environment of the process
+	Now func() time.Time
+	// MaxReply bounds what is read of a reply; 0 for what an acknowledgement takes.
+	MaxReply int64
+}
+
+// Network is replaced in tests. The zero value is the real one.
+type Network struct {
+	Dial  func(ctx context.Context, network, addr string) (net.Conn, error)
+	Roots *x509.CertPool
+}
+
+// Client sends signed requests to one service. It is not the service's SDK: that
+// reads settings which the function's author, or its code, can place.
+type Client struct {
 	service, region string
 	creds           provider
 	client          *http.Client
-	limit           time.Duration // of one put
 	now             func() time.Time
+	most            int64        // bytes of a reply that are read
 	skew            atomic.Int64 // the service's clock less ours, in nanoseconds
 }
 
-// network is replaced in tests. The zero value is the real one.
-type network struct {
-	dial  func(ctx context.Context, network, addr string) (net.Conn, error)
-	roots *x509.CertPool
-}
-
-func newRemote(o Options, service, region string, n network) *remote {
+// New makes a Client.
+func New(o Options, service, region string, n Network) *Client {
 	client := &http.Client{
 		// No Proxy: HTTPS_PROXY is a setting of the function, and what is sent
 		// here is not its traffic.
 		Transport: &http.Transport{
-			DialContext: n.dial, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: n.roots},
+			DialContext: n.Dial, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: n.Roots},
 			DisableCompression: true, MaxIdleConns: 1, IdleConnTimeout: 5 * time.Second, MaxResponseHeaderBytes: 16 << 10,
 		},
 		// A redirect would take the payload to a host that is in no table.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	return &remote{
-		service: service, region: region, client: client, limit: storeCap, now: o.Now,
+	if o.MaxReply == 0 {
+		o.MaxReply = maxReply
+	}
+	return &Client{
+		service: service, region: region, client: client, now: o.Now, most: o.MaxReply,
 		creds: provider{env: o.Env, client: client, now: o.Now},
 	}
 }
@@ -53,12 +65,12 @@ func newRemote(o Options, service, region string, n network) *remote {
 // order, once each.
 const attempts = 5
 
-// maxReply bounds what is read of a reply.
+// maxReply bounds what is read of a reply that only acknowledges.
 const maxReply = 4 << 10
 
-// do sends a request until the service acknowledges it, and returns the reply.
-func (r *remote) do(ctx context.Context, method, url string, header map[string]string, body []byte) ([]byte, error) {
-	var last *refusal
+// Do sends a request until the service acknowledges it, and returns the reply.
+func (r *Client) Do(ctx context.Context, method, url string, header map[string]string, body []byte) ([]byte, error) {
+	var last *Refusal
 	broken := false
 	for range attempts {
 		c, err := r.creds.get(ctx, last.expired())
@@ -81,7 +93,7 @@ func (r *remote) do(ctx context.Context, method, url string, header map[string]s
 	return nil, last
 }
 
-func (r *remote) send(ctx context.Context, c credentials, method, url string, header map[string]string, body []byte) ([]byte, *refusal, error) {
+func (r *Client) send(ctx context.Context, c credentials, method, url string, header map[string]string, body []byte) ([]byte, *Refusal, error) {
 	req, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
 	if err != nil {
 		return nil, nil, err
@@ -95,18 +107,18 @@ func (r *remote) send(ctx context.Context, c credentials, method, url string, he
 		return nil, nil, err
 	}
 	defer resp.Body.Close()
-	reply, err := io.ReadAll(io.LimitReader(resp.Body, maxReply))
+	reply, err := io.ReadAll(io.LimitReader(resp.Body, r.most))
 	if resp.StatusCode == http.StatusOK {
 		return reply, nil, err
 	}
-	return nil, &refusal{service: r.service, status: resp.StatusCode, code: errorCode(reply), date: resp.Header.Get("Date")}, nil
+	return nil, &Refusal{Service: r.service, Status: resp.StatusCode, Code: errorCode(reply), Wait: resp.Header.Get("Retry-After"), date: resp.Header.Get("Date")}, nil
 }
 
 // again reports whether another request may fare better, and sets the clock by
 // that of the service if that was what was wrong: one that stood still with a
 // frozen environment is behind.
-func (r *remote) again(last, now *refusal) bool {
-	if last != nil && last.code == now.code && last.status == now.status {
+func (r *Client) again(last, now *Refusal) bool {
+	if last != nil && last.Code == now.Code && last.Status == now.Status {
 		return false // it has had its second chance
 	}
 	switch {
@@ -119,41 +131,43 @@ func (r *remote) again(last, now *refusal) bool {
 		}
 		return err == nil
 	}
-	return now.status >= 500
+	return now.Status >= 500
 }
 
-// refusal is a reply that acknowledges nothing.
-type refusal struct {
-	service    string
-	status     int
-	code, date string
+// Refusal is a reply that acknowledges nothing.
+type Refusal struct {
+	Service string
+	Status  int
+	Code    string // as the service names it; empty if it does not
+	Wait    string // its Retry-After
+	date    string
 }
 
-func (r *refusal) Error() string {
-	text := fmt.Sprintf("%s answered %d %s", r.service, r.status, r.code)
-	if r.status/100 == 3 {
+func (r *Refusal) Error() string {
+	text := fmt.Sprintf("%s answered %d %s", r.Service, r.Status, r.Code)
+	if r.Status/100 == 3 {
 		text += ": it is not in the region this function names"
 	}
 	return text
 }
 
-func (r *refusal) expired() bool {
-	return r != nil && (r.code == "ExpiredToken" || r.code == "ExpiredTokenException")
+func (r *Refusal) expired() bool {
+	return r != nil && (r.Code == "ExpiredToken" || r.Code == "ExpiredTokenException")
 }
 
-func (r *refusal) skewed() bool {
-	return r.code == "RequestTimeTooSkewed" || r.code == "RequestExpired" || r.code == "InvalidSignatureException" || r.code == "SignatureDoesNotMatch"
+func (r *Refusal) skewed() bool {
+	return r.Code == "RequestTimeTooSkewed" || r.Code == "RequestExpired" || r.Code == "InvalidSignatureException" || r.Code == "SignatureDoesNotMatch"
 }
 
-// errorCode reads the code of an error reply of S3, which is XML, or of SQS,
-// which is JSON; empty if it has none.
+// errorCode reads the code of an error reply of S3, which is XML, or of the
+// services that speak JSON; empty if it has none.
 func errorCode(reply []byte) string {
 	code := between(string(reply), "<Code>", "<")
 	if code == "" {
 		code = between(string(reply), `"__type":"`, `"`)
 		code = code[strings.IndexByte(code, '#')+1:] // "com.amazonaws.sqs#QueueDoesNotExist"
 	}
-	if len(code) > 64 || reduce(code) != strings.ReplaceAll(code, ".", "_") {
+	if len(code) > 64 || strings.Trim(code, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") != "" {
 		return ""
 	}
 	return code

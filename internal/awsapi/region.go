@@ -1,14 +1,14 @@
-package quarantine
+package awsapi
 
 import (
 	"fmt"
 	"strings"
 )
 
-// host returns the endpoint of a service in a region, such as
+// Host returns the endpoint of a service in a region, such as
 // sqs.eu-central-1.amazonaws.com (AWS General Reference, "Service endpoints").
 // The tables are closed: no text in the environment can name another host.
-func host(service, region string) (string, error) {
+func Host(service, region string) (string, error) {
 	area, rest, _ := strings.Cut(region, "-")
 	rest = strings.TrimPrefix(rest, "gov-")
 	direction, number, _ := strings.Cut(rest, "-")
