@@ -46,7 +46,7 @@ func (r *Reporter) metrics(values map[Metric]float64) []byte {
 // metricLine adds the action as a second dimension where one is given.
 func (r *Reporter) metricLine(values map[Metric]float64, action string) []byte {
 	now := r.o.Now()
-	env := verdict.Env{ID: r.env, Seq: r.next()}
+	env := verdict.Env{ID: r.env, Seq: r.next(seqMetric)}
 	line := map[string]any{
 		"schema": "merlon.metric/1", "function": r.function(), "env": map[string]any{"id": env.ID, "seq": env.Seq},
 		"timestamp": verdict.Timestamp(now), "level": "WARN",
@@ -93,7 +93,7 @@ func (r *Reporter) summarize(w *window) {
 	now := r.o.Now()
 	s := w.summary()
 	s.Timestamp, s.Function, s.Region = verdict.Timestamp(now), r.function(), r.o.Region
-	s.Env, s.Agent = verdict.Env{ID: r.env, Seq: r.next()}, verdict.Version{Version: r.o.Version}
+	s.Env, s.Agent = verdict.Env{ID: r.env, Seq: r.next(seqSummary)}, verdict.Version{Version: r.o.Version}
 	s.TelemetryDropped, r.dropped = r.dropped, 0
 	for _, o := range r.outboxes {
 		s.TelemetryDropped += o.takeDropped()

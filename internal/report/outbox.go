@@ -94,14 +94,14 @@ func (o *outbox) takeDropped() int {
 }
 
 // start begins a delivery if there is reason for one, and returns what is closed
-// at its end, of this one or of one under way; nil if there is none.
+// at its end; nil if none began.
 func (o *outbox) start(ctx context.Context) <-chan struct{} {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	now := o.now()
 	worth := len(o.queue) >= dueItems || len(o.queue) > 0 && now.Sub(o.queue[0].Time) >= dueAge
 	if o.done != nil || !worth || now.Before(o.rest) {
-		return o.done
+		return nil
 	}
 	o.done = make(chan struct{})
 	go o.deliver(ctx, o.done)
@@ -120,16 +120,35 @@ func (o *outbox) finish(ctx context.Context) {
 		case <-ctx.Done():
 		}
 	}
-	o.mu.Lock()
-	if o.done == nil && len(o.queue) > 0 && !o.now().Before(o.wish) {
-		o.done = make(chan struct{})
-		o.mu.Unlock()
-		o.deliver(ctx, o.done)
-		o.mu.Lock()
+	for pause := lastPause; o.last(ctx); pause *= 2 {
+		select {
+		case <-time.After(pause): // nothing freezes us here
+		case <-ctx.Done():
+		}
 	}
+	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.dropped += len(o.queue)
 	o.queue, o.bytes = nil, 0
+}
+
+// lastPause, doubled with each attempt, is between attempts at the end.
+const lastPause = 50 * time.Millisecond
+
+// last makes one of the last attempts, and reports whether another is worth it.
+func (o *outbox) last(ctx context.Context) bool {
+	ready := func() bool { return len(o.queue) > 0 && !o.now().Before(o.wish) }
+	o.mu.Lock()
+	if o.done != nil || !ready() || ctx.Err() != nil {
+		o.mu.Unlock()
+		return false
+	}
+	o.done = make(chan struct{})
+	o.mu.Unlock()
+	o.deliver(ctx, o.done)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return ready()
 }
 
 // deliver sends batches until the queue is empty or an attempt fails.

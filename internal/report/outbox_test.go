@@ -23,6 +23,8 @@ type scripted struct {
 
 func (s *scripted) Name() string { return "scripted" }
 
+func (s *scripted) Takes(k Kind) bool { return k == KindVerdict }
+
 func (s *scripted) Batch(queue []Item) int {
 	if strings.HasPrefix(string(queue[0].Line), "too long") {
 		return 0
@@ -245,15 +247,16 @@ func TestE1SlowReceiverKeepsNobody(t *testing.T) {
 	<-sent
 	cancel() // the time is up: the call ends, and the request does not
 	<-idle
-	ended, cancel := context.WithCancel(t.Context())
-	cancel()
-	r.Idle(ended, time.Now().Add(time.Hour)) // nor does another begin beside it
+	for i := range 60 {
+		r.Add(verdict.Record{Trigger: verdict.Trigger{Type: fmt.Sprint("later-", i)}})
+		r.Idle(t.Context(), time.Now().Add(time.Hour)) // nobody waits for it again, nor does another begin beside it
+	}
 	if len(slow.sizes) != 1 {
 		t.Fatalf("%d requests", len(slow.sizes))
 	}
 	close(release)
 	r.Close(t.Context())
-	if len(slow.got) != 60 || strings.Contains(log.String(), "TelemetryDropped") {
+	if len(slow.got) != 120 || strings.Contains(log.String(), "TelemetryDropped") {
 		t.Errorf("%d delivered", len(slow.got))
 	}
 

@@ -63,7 +63,7 @@ type Reporter struct {
 
 	mu      sync.Mutex
 	env     string
-	seq     uint64
+	seqs    [seqKinds]uint64 // each kind of line has its own: a sink may take one kind only
 	queue   [][]byte
 	dropped int
 	minute  int64 // of the clock
@@ -103,7 +103,7 @@ func New(o Options) *Reporter {
 func (r *Reporter) Renew(env string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.env, r.seq = env, 0
+	r.env, r.seqs = env, [seqKinds]uint64{}
 }
 
 // background is how often Run looks at the clock in an environment that is never
@@ -205,7 +205,7 @@ func (r *Reporter) verdict(rec verdict.Record) {
 		return
 	}
 	r.written++
-	rec.Env.ID, rec.Env.Seq = r.env, r.next()
+	rec.Env.ID, rec.Env.Seq = r.env, r.next(seqVerdict)
 	rec.Timestamp = verdict.Timestamp(now)
 	if r.full() {
 		return
@@ -222,9 +222,17 @@ func (r *Reporter) full() bool {
 	return true
 }
 
-func (r *Reporter) next() uint64 {
-	r.seq++
-	return r.seq
+// The sequences of numbers.
+const (
+	seqVerdict = iota
+	seqSummary
+	seqMetric
+	seqKinds
+)
+
+func (r *Reporter) next(kind int) uint64 {
+	r.seqs[kind]++
+	return r.seqs[kind]
 }
 
 func (r *Reporter) seal(line []byte, env verdict.Env) []byte {
@@ -235,7 +243,9 @@ func (r *Reporter) seal(line []byte, env verdict.Env) []byte {
 func (r *Reporter) push(it Item) {
 	r.queue = append(r.queue, it.Line)
 	for _, o := range r.outboxes {
-		o.add(it)
+		if o.sink.Takes(it.Kind) {
+			o.add(it)
+		}
 	}
 }
 
@@ -253,8 +263,9 @@ func (r *Reporter) Write(line []byte) (int, error) {
 
 // Idle writes what is queued and has the sinks send what is due, until the given
 // moment at the latest, which is also when ctx ends. A request that takes longer
-// goes on beside the next invocation. A log that takes nothing costs that time
-// once and not after every invocation.
+// goes on beside the next invocation, and no later call waits for it. A log that
+// takes nothing, and a receiver that is slow, cost that time once for each write
+// or request and not after every invocation.
 func (r *Reporter) Idle(ctx context.Context, until time.Time) {
 	r.expire()
 	for r.o.Now().Before(until) {

@@ -133,7 +133,7 @@ func TestOverflowIsCountedAndLeavesAGap(t *testing.T) {
 	if m := read(t, w.lines[1024]); m["TelemetryDropped"] != 6.0 || m["function"] != "orders" {
 		t.Errorf("count = %v, want 6 of orders", m)
 	}
-	if env := read(t, w.lines[1025])["env"].(map[string]any); env["seq"] != 1032.0 {
+	if env := read(t, w.lines[1025])["env"].(map[string]any); env["seq"] != 1031.0 {
 		t.Errorf("the line after is %v, want the gap to show", env)
 	}
 }

@@ -27,6 +27,8 @@ type Item struct {
 type Sink interface {
 	// Name is for logs, from a closed set.
 	Name() string
+	// Takes reports whether lines of a kind are wanted at all.
+	Takes(k Kind) bool
 	// Batch returns how many items at the head of the queue, which is not empty,
 	// fit into one request; zero if the first never will.
 	Batch(queue []Item) int

@@ -23,13 +23,13 @@ const maxLine = 256 << 10
 // Log reads the lines of any number of environments, in any order.
 type Log struct {
 	keys []*verdict.Signer
-	envs map[string]*numbers
+	envs map[series]*numbers
 }
 
 // New makes a Log. With keys, a line that none of them signed is an error;
 // without, nothing tells a line from one that the function printed.
 func New(keys ...*verdict.Signer) *Log {
-	return &Log{keys: slices.DeleteFunc(slices.Clone(keys), func(k *verdict.Signer) bool { return k == nil }), envs: map[string]*numbers{}}
+	return &Log{keys: slices.DeleteFunc(slices.Clone(keys), func(k *verdict.Signer) bool { return k == nil }), envs: map[series]*numbers{}}
 }
 
 // Line is one line of Merlon's.
@@ -80,10 +80,11 @@ func (l *Log) Read(text []byte) (Line, error) {
 	if err := line.decode(text); err != nil {
 		return Line{}, err
 	}
-	n := l.envs[head.Env.ID]
+	at := series{head.Env.ID, head.Schema}
+	n := l.envs[at]
 	if n == nil {
 		n = new(numbers)
-		l.envs[head.Env.ID] = n
+		l.envs[at] = n
 	}
 	if !n.add(head.Env.Seq) {
 		return line, ErrDuplicate
@@ -138,28 +139,33 @@ func uuid(s string) bool {
 	return true
 }
 
-// Gap is lines of an environment that were not seen, First to Last.
+// series is what numbers belong to: an environment counts its lines of each
+// schema.
+type series struct{ env, schema string }
+
+// Gap is lines of an environment, of one schema, that were not seen, First to
+// Last.
 type Gap struct {
-	Env         string
+	Env, Schema string
 	First, Last uint64
 }
 
 // Gaps lists what is missing between 1 and the highest number of each
-// environment, in the order of their ids. Lines that an environment never wrote,
+// environment and schema, in their order. Lines that an environment never wrote,
 // because it died, leave no gap.
 func (l *Log) Gaps() []Gap {
 	var out []Gap
-	for env, n := range l.envs {
+	for at, n := range l.envs {
 		next := uint64(1)
 		for _, s := range n.spans {
 			if s.first > next {
-				out = append(out, Gap{env, next, s.first - 1})
+				out = append(out, Gap{at.env, at.schema, next, s.first - 1})
 			}
 			next = s.last + 1
 		}
 	}
 	slices.SortFunc(out, func(a, b Gap) int {
-		return cmp.Or(strings.Compare(a.Env, b.Env), cmp.Compare(a.First, b.First))
+		return cmp.Or(strings.Compare(a.Env, b.Env), strings.Compare(a.Schema, b.Schema), cmp.Compare(a.First, b.First))
 	})
 	return out
 }

@@ -86,6 +86,8 @@ func Firehose(a AWS, stream string) (report.Sink, error) {
 
 func (f *firehose) Name() string { return "firehose" }
 
+func (f *firehose) Takes(report.Kind) bool { return true }
+
 // Batch keeps the limits of PutRecordBatch: 500 records, 4 MiB before they are
 // encoded.
 func (f *firehose) Batch(queue []report.Item) int { return fit(queue, 500, 4<<20, 0) }
@@ -148,6 +150,10 @@ func LogGroup(a AWS, group, stream string) (report.Sink, error) {
 }
 
 func (l *logGroup) Name() string { return "logs" }
+
+// Takes leaves summaries out: CloudWatch makes metrics of them in any group, and
+// has them from the function's own.
+func (l *logGroup) Takes(k report.Kind) bool { return k == report.KindVerdict }
 
 const (
 	// logEvents, logBytes and logOverhead are the limits of PutLogEvents: events

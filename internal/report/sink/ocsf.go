@@ -135,11 +135,11 @@ type ocsfObservable struct {
 	Value  string `json:"value"`
 }
 
-// finding makes a line of a verdict's; a summary finds nothing.
+// finding makes a line of a verdict's.
 func finding(it report.Item) []byte {
 	var rec verdict.Record
-	if it.Kind != report.KindVerdict || json.Unmarshal(it.Line, &rec) != nil {
-		return nil
+	if json.Unmarshal(it.Line, &rec) != nil {
+		return nil // Merlon's own lines always are records
 	}
 	b, err := json.Marshal(toOCSF(&rec))
 	if err != nil {

@@ -41,6 +41,8 @@ func signalURL(base, signal string) string {
 
 func (o *otlp) Name() string { return "otlp" }
 
+func (o *otlp) Takes(report.Kind) bool { return true }
+
 // Batch takes items of one kind: each kind has an address of its own, and half a
 // batch must not be sent twice.
 func (o *otlp) Batch(queue []report.Item) int {

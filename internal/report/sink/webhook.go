@@ -18,37 +18,37 @@ type webhook struct {
 	url    string
 	key    string
 	name   string
-	encode func(report.Item) []byte // nil for what is left out
+	takes  func(report.Kind) bool
+	encode func(report.Item) []byte
 }
 
 // NDJSON makes a sink that posts the lines themselves.
 func NDJSON(e Endpoint) report.Sink {
-	return &webhook{client: newClient(e), url: e.URL, key: e.Key, name: "ndjson", encode: func(it report.Item) []byte { return it.Line }}
+	return &webhook{client: newClient(e), url: e.URL, key: e.Key, name: "ndjson", takes: all, encode: func(it report.Item) []byte { return it.Line }}
 }
 
 // OCSF makes a sink that posts a Detection Finding, on a line, for each verdict.
 func OCSF(e Endpoint) report.Sink {
-	return &webhook{client: newClient(e), url: e.URL, key: e.Key, name: "ocsf", encode: finding}
+	return &webhook{client: newClient(e), url: e.URL, key: e.Key, name: "ocsf", takes: verdicts, encode: finding}
 }
 
 func (w *webhook) Name() string { return w.name }
+
+func (w *webhook) Takes(k report.Kind) bool { return w.takes(k) }
+
+func all(report.Kind) bool { return true }
+
+func verdicts(k report.Kind) bool { return k == report.KindVerdict }
 
 func (w *webhook) Batch(queue []report.Item) int { return fit(queue, 500, 1<<20, 0) }
 
 func (w *webhook) Send(ctx context.Context, batch []report.Item) (report.Receipt, error) {
 	var body bytes.Buffer
 	z := gzip.NewWriter(&body) // writing to memory does not fail
-	empty := true
 	for _, it := range batch {
-		if line := w.encode(it); len(line) > 0 {
-			_, _ = z.Write(line)
-			empty = false
-		}
+		_, _ = z.Write(w.encode(it))
 	}
 	_ = z.Close()
-	if empty {
-		return report.Receipt{}, nil
-	}
 	header := map[string]string{"Content-Type": "application/x-ndjson", "Content-Encoding": "gzip"}
 	w.sign(header, body.Bytes())
 	_, err := w.client.post(ctx, w.url, header, body.Bytes())
