@@ -81,11 +81,11 @@ func (r *receiver) sending(o *emulator.Options) {
 	}
 }
 
-// attackFrom is a request that is refused, from one of 150 addresses: some make equal verdicts within a window.
+// attackFrom is a request that is refused, from one of 60 addresses: some make equal verdicts within a window.
 func attackFrom(n int) string {
 	return fmt.Sprintf(`{"version":"2.0","routeKey":"$default","rawPath":"/","rawQueryString":"q=1%%27+OR+%%271%%27%%3D%%271","headers":{"host":"x.lambda-url.eu-west-1.on.aws"},`+
 		`"queryStringParameters":{"q":"1' OR '1'='1"},"requestContext":{"http":{"method":"GET","path":"/","protocol":"HTTP/1.1","sourceIp":"192.0.2.%d","userAgent":"x"},`+
-		`"domainName":"x.lambda-url.eu-west-1.on.aws","requestId":"r","stage":"$default"},"isBase64Encoded":false}`, n%150)
+		`"domainName":"x.lambda-url.eu-west-1.on.aws","requestId":"r","stage":"$default"},"isBase64Encoded":false}`, n%60)
 }
 
 // received reads what arrived: how many verdicts it stands for, and how many
@@ -147,7 +147,8 @@ func TestEveryVerdictArrivesOnce(t *testing.T) {
 	}
 	e.close(t)
 	verdicts, inspected, twice := r.received(t)
-	if verdicts != n || inspected != n || twice != 0 {
+	// SHUTDOWN has an end: what it cut off has to be counted.
+	if lost := strings.Contains(e.text(), `"TelemetryDropped"`); (verdicts != n || inspected != n) && !lost || verdicts > n || twice != 0 {
 		t.Errorf("%d verdicts and %d inspections arrived of %d, %d lines twice", verdicts, inspected, n, twice)
 	}
 	r.inOrder(t)
@@ -206,6 +207,7 @@ func TestE1ReceiversDoNotHoldInvocations(t *testing.T) {
 			w.WriteHeader(code)
 		}
 	}
+	counted := 0
 	for _, tt := range []struct {
 		name   string
 		answer func(int, http.ResponseWriter, *http.Request, func())
@@ -259,17 +261,22 @@ func TestE1ReceiversDoNotHoldInvocations(t *testing.T) {
 		slices.Sort(took)
 		t.Logf("%-26s median %5.2f ms, longest %6.1f ms, all %d: %5.0f ms", tt.name, took[n/2].Seconds()*1e3, took[n-2].Seconds()*1e3, n-1, sum.Seconds()*1e3)
 		text := e.text()
-		if lines := strings.Count(text, `{"schema":"merlon.verdict/1"`); lines < 150 {
+		if lines := strings.Count(text, `{"schema":"merlon.verdict/1"`); lines < 100 {
 			t.Errorf("%s: %d verdicts in the log", tt.name, lines)
 		}
-		if counted := strings.Contains(text, `"TelemetryDropped":`); counted == tt.takes && tt.name != "none" {
-			t.Errorf("%s: dropped lines are counted: %t", tt.name, counted)
+		dropped := strings.Contains(text, `"TelemetryDropped":`)
+		if verdicts, _, _ := r.received(t); tt.takes && verdicts != n && !dropped {
+			t.Errorf("%s: %d verdicts arrived of %d, and nothing was counted", tt.name, verdicts, n)
 		}
-		if verdicts, _, _ := r.received(t); tt.takes && verdicts != n {
-			t.Errorf("%s: %d verdicts arrived of %d", tt.name, verdicts, n)
+		if dropped && !tt.takes {
+			counted++
 		}
 		if strings.Contains(text, strings.TrimPrefix(r.URL, "http://")) {
 			t.Errorf("%s: the receiver's address is in the log", tt.name)
 		}
+	}
+	// The count is the last line before SHUTDOWN ends, which waits for nobody.
+	if counted < 4 {
+		t.Errorf("the losses of %d receivers that took nothing were counted, of 6", counted)
 	}
 }

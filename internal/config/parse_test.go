@@ -278,3 +278,38 @@ func TestB23EverySourceIsATrigger(t *testing.T) {
 		}
 	}
 }
+
+// F3: verdicts travel in the clear only to this machine, or where the user has
+// said so.
+func TestF3PlainTelemetryIsAChoice(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		url, plain string
+		ok         bool
+	}{
+		{"https://collector.example/hook?key=hunter2", "", true},
+		{"http://collector.example/hook?key=hunter2", "", false},
+		{"http://collector.example/hook?key=hunter2", "off", false},
+		{"http://collector.example/hook?key=hunter2", "on", true},
+		{"HTTP://collector.example/", "", false},
+		{"http://localhost:4318", "", false}, // a name is what somebody resolves it to
+		{"http://127.0.0.1:4318/v1/logs", "", true},
+		{"http://[::1]:4318", "", true},
+		{"http://127.0.0.1.example/", "", false},
+		{"http://127.0.0.1@collector.example/", "on", false},
+		{"ftp://collector.example/", "on", false},
+	}
+	for _, tt := range tests {
+		environ := []string{"MERLON_TELEMETRY_URL=" + tt.url}
+		if tt.plain != "" {
+			environ = append(environ, "MERLON_TELEMETRY_PLAIN="+tt.plain)
+		}
+		c, faults := config.Parse(environ)
+		if c.TelemetryURL.IsSet() != tt.ok || (len(faults) == 0) != tt.ok || tt.ok && c.TelemetryURL.Reveal() != tt.url {
+			t.Errorf("Parse(%v): set %t, faults %v; want %t", environ, c.TelemetryURL.IsSet(), faults, tt.ok)
+		}
+		if s := fmt.Sprint(faults); strings.Contains(s, "hunter2") || strings.Contains(s, "example") {
+			t.Errorf("Parse(%v): the address is in %s", environ, s)
+		}
+	}
+}
