@@ -34,6 +34,10 @@ func Find(line []byte, schemas ...string) ([]Line, error) {
 	if !f.names(line) {
 		return nil, nil
 	}
+	line = bytes.TrimSpace(line)
+	if schema, ok := f.whole(line); ok {
+		return []Line{{schema, line}}, nil
+	}
 	f.text(string(line), 0)
 	if f.err == nil && len(f.lines) == 0 {
 		f.err = fmt.Errorf("names %s but holds no line of it", strings.Join(schemas, " or "))
@@ -45,6 +49,16 @@ type finder struct {
 	schemas []string
 	lines   []Line
 	err     error
+}
+
+// whole recognises a line as it is in the log, which is what most are: it need
+// not be looked for.
+func (f *finder) whole(line []byte) (schema string, ok bool) {
+	var head struct{ Schema string }
+	if !bytes.HasPrefix(line, []byte(`{"schema":"`)) || json.Unmarshal(line, &head) != nil {
+		return "", false
+	}
+	return head.Schema, f.ours(head.Schema)
 }
 
 func (f *finder) names(b []byte) bool {

@@ -116,6 +116,9 @@ func (e *Entry) facts() [][2]string {
 	for _, r := range e.Removed {
 		fact("removed", fmt.Sprintf("record %d %s %s", r.Record, r.ID, r.Pointer))
 	}
+	if e.Profile != nil {
+		fact("profile", e.Profile.Version)
+	}
 	fact("rules", e.Ruleset+", policy "+e.Policy.Version+", Merlon "+e.Agent.Version)
 	return facts
 }

@@ -160,7 +160,7 @@ func planted(t testing.TB) *review.Log {
 	return l
 }
 
-func TestTerminalGetsNoControlCharacters(t *testing.T) {
+func TestF4TerminalGetsNoControlCharacters(t *testing.T) {
 	t.Parallel()
 	l := planted(t)
 	s := review.Summarize(l, start)
@@ -196,10 +196,10 @@ func page(t testing.TB, l *review.Log) string {
 	return out.String()
 }
 
-// TestPageLetsNothingElseRun: the policy's hashes are those of the script and the
+// TestF4PageLetsNothingElseRun: the policy's hashes are those of the script and the
 // style that are in the page, there is one of each, and nothing that was planted
 // is markup.
-func TestPageLetsNothingElseRun(t *testing.T) {
+func TestF4PageLetsNothingElseRun(t *testing.T) {
 	t.Parallel()
 	text := page(t, planted(t))
 	csp := regexp.MustCompile(`http-equiv="Content-Security-Policy" content="([^"]*)"`).FindStringSubmatch(text)

@@ -258,7 +258,8 @@ func TestPullsAllPagesOnce(t *testing.T) {
 	if got := messages(t, file); !slices.Equal(got, l.want()) {
 		t.Errorf("%d events, want %d in order", len(got), len(l.events))
 	}
-	if l.calls < l.served+5 || len(shares) != l.served || shares[len(shares)-1] != 1 {
+	// An answer may be lost on its way and asked for again.
+	if l.calls < l.served+5 || len(shares) == 0 || len(shares) > l.served || !slices.IsSorted(shares) || shares[len(shares)-1] != 1 {
 		t.Errorf("%d calls, %d answered, progress %v", l.calls, l.served, shares)
 	}
 	// A later query costs what is new, and finds what came late.

@@ -111,6 +111,7 @@ func (p *Pull) fetch(ctx context.Context, f *os.File, cur *cursor) error {
 		cur.Done = true
 		return p.keep(cur)
 	}
+	last := q.Since.UnixMilli() // a page may be empty
 	for pages := 1; ; pages++ {
 		events, next, err := page(ctx, p.Client, q, cur.Token)
 		if err != nil && cur.Token != "" && expired(err) {
@@ -124,7 +125,6 @@ func (p *Pull) fetch(ctx context.Context, f *os.File, cur *cursor) error {
 		}
 		var b bytes.Buffer
 		enc := json.NewEncoder(&b)
-		last := int64(0)
 		for i := range events {
 			last = max(last, events[i].Time)
 			if known[events[i].ID] {
