@@ -34,7 +34,7 @@ func (rl *Relay) answer(inv *Invocation, a *Answer) bool {
 }
 
 func (rl *Relay) postAnswer(inv *Invocation, a *Answer) (int, error) {
-	resp, err := rl.up.roundTrip(rl.up.answerRequest(rl.ctx, inv, a))
+	resp, err := rl.up.roundTrip(rl.up.answerRequest(rl.ctx, inv.ID, inv.Header, a))
 	if err != nil {
 		return 0, err
 	}
@@ -50,14 +50,16 @@ func (rl *Relay) postAnswer(inv *Invocation, a *Answer) (int, error) {
 // reply that repeats another's is refused and one without is not checked.
 const passageHeader = "Lambda-Runtime-Invocation-Id"
 
-func (u *upstream) answerRequest(ctx context.Context, inv *Invocation, a *Answer) *http.Request {
+// answerRequest makes the request that carries a reply of ours. named is the
+// header that may name the delivery: the event's, or that of the reply it replaces.
+func (u *upstream) answerRequest(ctx context.Context, id string, named http.Header, a *Answer) *http.Request {
 	verb := "/response"
 	if a.Error {
 		verb = "/error"
 	}
 	out := (&http.Request{
 		Method:        http.MethodPost,
-		URL:           &url.URL{Scheme: "http", Host: u.addr, Path: "/2018-06-01/runtime/invocation/" + inv.ID + verb},
+		URL:           &url.URL{Scheme: "http", Host: u.addr, Path: "/2018-06-01/runtime/invocation/" + id + verb},
 		Header:        make(http.Header, len(a.Header)+1),
 		Host:          u.addr,
 		Body:          io.NopCloser(bytes.NewReader(a.Body)),
@@ -67,7 +69,7 @@ func (u *upstream) answerRequest(ctx context.Context, inv *Invocation, a *Answer
 		out.Body = http.NoBody
 	}
 	copyHeaders(out.Header, a.Header)
-	if passage := inv.Header.Get(passageHeader); passage != "" {
+	if passage := named.Get(passageHeader); passage != "" {
 		out.Header.Set(passageHeader, passage)
 	}
 	suppressUserAgent(out.Header)

@@ -7,10 +7,10 @@
 // The relay is transparent: what it does not understand it passes on
 // unchanged, whatever the method, path, version, header, status or body,
 // because runtimes and in-process extensions use every API of the address they
-// are given. It changes four things and no others. It speaks of itself as the
+// are given. It changes five things and no others. It speaks of itself as the
 // upstream's Host; it removes the headers that describe one connection; it
-// refuses requests that no runtime sends (origin.go); and it hands over the
-// event an Inspector chose.
+// refuses requests that no runtime sends (origin.go); it hands over the event an
+// Inspector chose; and it sends on what a ReplyFilter leaves of a reply.
 //
 // Two contexts decide what a vanishing client ends. A poll for the next
 // invocation, and any request with a body, is detached from its client: an

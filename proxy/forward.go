@@ -47,7 +47,12 @@ func (rl *Relay) exchange(w http.ResponseWriter, r *http.Request, id string) (*h
 		// The service may refuse a reply before it has read it all.
 		_ = http.NewResponseController(w).EnableFullDuplex() // HTTP/1 connections of net/http can
 	}
-	resp, err := rl.up.roundTrip(rl.up.request(ctx, r))
+	return rl.send(w, r, rl.up.request(ctx, r), body, id)
+}
+
+// send sends out upstream for r. body is what it is sent from.
+func (rl *Relay) send(w http.ResponseWriter, r, out *http.Request, body *watchedBody, id string) (*http.Response, bool) {
+	resp, err := rl.up.roundTrip(out)
 	switch {
 	case err == nil:
 		return resp, true

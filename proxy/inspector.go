@@ -47,15 +47,12 @@ type Outcome struct {
 	// Answer, when not nil, is sent upstream in the function's place; the
 	// function never sees the event. It takes precedence over Replace.
 	Answer *Answer
-	// Complete, when not nil, is given the function's own reply to this
-	// invocation and returns what is sent in its stead; nil leaves it as it is.
-	// It is how a source hears of the records that were removed. The reply is
-	// then held back until it is whole. One that is an error, breaks off, or is
-	// longer than the service accepts passes unchanged and is reported.
-	Complete func(reply []byte) []byte
-	// Replied, when not nil, is given the header of the function's own reply to
-	// this invocation, unless that is an error. It must not keep or change it.
-	Replied func(header http.Header)
+	// Response, when not nil, is told of the function's own reply to this
+	// invocation as it begins, and returns what it wants of its body; nil lets it
+	// pass. It is asked again about a second reply, be it one that the runtime
+	// repeats because the first did not reach the service, or one that somebody
+	// in the function sends beside it. Without it a reply is not looked at.
+	Response func(ReplyHead) *ReplyFilter
 }
 
 // Answer is a reply made in the function's place.

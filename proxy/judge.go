@@ -13,7 +13,7 @@ func (rl *Relay) judge(inv *Invocation, got *landing) *Answer {
 	if outcome.Replace != nil {
 		got.body = outcome.Replace
 	}
-	got.complete, got.onReply = outcome.Complete, outcome.Replied
+	got.response = outcome.Response
 	return nil
 }
 

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"maps"
-	"net/http"
 	"sync"
 	"time"
 )
@@ -20,8 +19,7 @@ type ledger struct {
 type openInvocation struct {
 	deadline time.Time
 	passage  string // see passageHeader; empty where there is none
-	complete func([]byte) []byte
-	onReply  func(http.Header)
+	response func(ReplyHead) *ReplyFilter
 	replying bool
 }
 
@@ -63,19 +61,23 @@ func (l *ledger) unanswered() (string, bool) {
 	return "", false
 }
 
-// replying notes the first reply for an open invocation, returns what is to be
-// made of it, and reports false for any other. passage is what the reply says of
-// itself: on Managed Instances the reply to an invocation that timed out may come
-// when its event runs a second time under the same id.
+// replying notes the first reply for an open invocation and reports false for any
+// other. passage is what the reply says of itself: on Managed Instances the reply
+// to an invocation that timed out may come when its event runs a second time under
+// the same id. The open invocation is returned for every reply, because every one
+// is looked at: the service takes whichever is the first to reach it.
 func (l *ledger) replying(id, passage string) (inv *openInvocation, known bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	o, found := l.open[id]
-	if !found || o.replying || passage != "" && passage != o.passage {
+	if !found {
 		return nil, false
 	}
-	o.replying = true
-	return o, true
+	known = !o.replying && (passage == "" || passage == o.passage)
+	if known {
+		o.replying = true
+	}
+	return o, known
 }
 
 // replied closes an invocation the service has taken note of, whatever it

@@ -17,8 +17,7 @@ type landing struct {
 	late   bool  // landed for a poll that had vanished
 	err    error // no status was received
 
-	complete func([]byte) []byte // what the Inspector will make of the reply; may be nil
-	onReply  func(http.Header)   // told of the reply; may be nil
+	response func(ReplyHead) *ReplyFilter // the Inspector's part in the reply; may be nil
 }
 
 // expired reports whether an event's deadline has passed: the service has
@@ -95,7 +94,7 @@ func (rl *Relay) hand(w http.ResponseWriter, r *http.Request, got landing) {
 		panic(http.ErrAbortHandler)
 	}
 	rl.ledger.deliver(inv.ID, openInvocation{
-		deadline: inv.Deadline, passage: inv.Header.Get(passageHeader), complete: got.complete, onReply: got.onReply,
+		deadline: inv.Deadline, passage: inv.Header.Get(passageHeader), response: got.response,
 	}, time.Now())
 	if err := rl.write(w, &got); err != nil {
 		rl.ledger.takeBack(inv.ID)

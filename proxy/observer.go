@@ -59,9 +59,14 @@ const (
 	// AnswerTruncated is a reply of the runtime that broke off midway. The
 	// service saw it break off too.
 	AnswerTruncated
-	// NotCompleted is a reply that Outcome.Complete was not asked about, because
-	// it was an error, broke off, or was too long.
-	NotCompleted
+	// NotHeld is a reply that could not be given to ReplyFilter.Whole, because it
+	// was too long, broke off, or ended in an error. It went by in pieces.
+	NotHeld
+	// ReplyReplaced is a reply of the function's for which the Inspector sent
+	// another.
+	ReplyReplaced
+	// ReplyCut is a reply of the function's that the Inspector ended.
+	ReplyCut
 	// ForeignRequest is a request that no runtime sends; it was refused.
 	ForeignRequest
 	// InspectorPanic is a panic in the Inspector; Err holds it.
@@ -92,7 +97,9 @@ var kindNames = [...]string{
 	HeldExpired:     "held-event-expired",
 	UnknownAnswer:   "unknown-answer",
 	AnswerTruncated: "answer-truncated",
-	NotCompleted:    "not-completed",
+	NotHeld:         "reply-not-held",
+	ReplyReplaced:   "reply-replaced",
+	ReplyCut:        "reply-cut",
 	ForeignRequest:  "foreign-request",
 	InspectorPanic:  "inspector-panic",
 	AnswerRefused:   "answer-refused",

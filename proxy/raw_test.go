@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http/httputil"
+	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -110,4 +113,44 @@ func port(addr string) string {
 		panic(errors.Join(errors.New("bug: not an address"), err))
 	}
 	return port
+}
+
+// newRawBody reads a text as if it had come over a connection.
+func newRawBody(text string) *rawConn {
+	return &rawConn{reader: bufio.NewReader(strings.NewReader(text))}
+}
+
+// chunk reads one chunk and returns its length, -1 for the last one. That one's
+// trailers are read, too.
+func (c *rawConn) chunk() int {
+	line, err := c.reader.ReadString('\n')
+	if err != nil {
+		c.Fatal(err)
+	}
+	n, err := strconv.ParseInt(strings.TrimSpace(line), 16, 64)
+	if err != nil {
+		c.Fatal(err)
+	}
+	if n == 0 {
+		for line != "\r\n" {
+			if line, err = c.reader.ReadString('\n'); err != nil {
+				c.Fatal(err)
+			}
+		}
+		return -1
+	}
+	if _, err := c.reader.Discard(int(n) + 2); err != nil {
+		c.Fatal(err)
+	}
+	return int(n)
+}
+
+// dechunk reads a body in chunks to its end.
+func (c *rawConn) dechunk() string {
+	body, err := io.ReadAll(httputil.NewChunkedReader(c.reader))
+	if err != nil {
+		panic(err) // the caller has no test at hand
+	}
+	_, _ = c.reader.ReadString('\n')
+	return string(body)
 }

@@ -15,17 +15,34 @@ func TestReplies(t *testing.T) {
 		"an empty reply is completed":  replies("complete", "", " and more"),
 		"an empty reply stays empty":   replies("complete nothing", "", ""),
 		"the largest reply":            replies("complete", long[1:], long[1:]+" and more"),
-		"a reply longer than accepted": replies("complete", long, long, reports(proxy.NotCompleted, "1")),
-		"a panic while completing":     replies("complete and panic", "ok", "ok", reports(proxy.InspectorPanic, "1")),
+		"a reply longer than accepted": replies("complete", long, long, reports(proxy.NotHeld, "1")),
+		"a reply is replaced":          replies("replace", "ok", "withheld", reports(proxy.ReplyReplaced, "1")),
+		"a reply becomes an error": {
+			polls("a"), pollArrives(), event("1", "replace by error"), gets("a", 200, "replace by error"), answers("a", "1", "ok"),
+			reports(proxy.ReplyReplaced, "1"), answerArrives("1", "error", "withheld"), accepts(), gets("a", 202, `{"status":"OK"}`),
+		},
+		"the service refuses what replaces a reply": {
+			polls("a"), pollArrives(), event("1", "replace"), gets("a", 200, "replace"), answers("a", "1", "ok"),
+			reports(proxy.ReplyReplaced, "1"), answerArrives("1", "response", "withheld"), says(400, "no"), gets("a", 400, "no"),
+		},
+		"a second reply is looked at, too": {
+			polls("a"), pollArrives(), event("1", "replace"), gets("a", 200, "replace"),
+			answers("a", "1", "ok"), reports(proxy.ReplyReplaced, "1"), answerArrives("1", "response", "withheld"),
+			answers("b", "1", "leak"), reports(proxy.UnknownAnswer, "1"), reports(proxy.ReplyReplaced, "1"), answerArrives("1", "response", "withheld"),
+			accepts(), gets("a", 202, `{"status":"OK"}`), says(403, ""), gets("b", 403, ""),
+		},
+		"a panic in a piece":       replies("guard", "panic, then cut", "panic, then cut", reports(proxy.InspectorPanic, "1")),
+		"a cut is told of":         replies("guard", "cut", "withheld", reports(proxy.ReplyCut, "1"), reports(proxy.ReplyReplaced, "1")),
+		"a panic while completing": replies("complete and panic", "ok", "ok", reports(proxy.InspectorPanic, "1")),
 		"a reply is heard of": {
 			polls("a"), pollArrives(), event("1", "listen"), gets("a", 200, "listen"),
-			sends("a", "POST", runtimeAPI+"invocation/1/response", "ok", "X-Said", "streaming"), hears("streaming"),
+			sends("a", "POST", runtimeAPI+"invocation/1/response", "ok", "X-Said", "streaming"), hears("streaming false 2"),
 			answerArrives("1", "response", "ok"), accepts(), gets("a", 202, `{"status":"OK"}`),
 		},
-		"an error is not": {
+		"an error is heard of": {
 			polls("a"), pollArrives(), event("1", "listen"), gets("a", 200, "listen"),
-			sends("a", "POST", runtimeAPI+"invocation/1/error", "{}", "X-Said", "streaming"), answerArrives("1", "error", "{}"), accepts(),
-			gets("a", 202, `{"status":"OK"}`),
+			sends("a", "POST", runtimeAPI+"invocation/1/error", "{}", "X-Said", "streaming"), hears("streaming true 2"),
+			answerArrives("1", "error", "{}"), accepts(), gets("a", 202, `{"status":"OK"}`),
 		},
 		"a panic while hearing": {
 			polls("a"), pollArrives(), event("1", "listen and panic"), gets("a", 200, "listen and panic"), answers("a", "1", "ok"),
@@ -63,22 +80,12 @@ func TestStreamedReplies(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			listener := listenRaw(t)
-			relay := startRelay(t, proxy.Options{Upstream: listener.addr(), Inspector: inspector{}})
-			runtime := dialRaw(t, relay.Addr())
-			runtime.send("GET %sinvocation/next HTTP/1.1\r\nHost: 127.0.0.1:%s\r\n\r\n", runtimeAPI, port(relay.Addr()))
-			polled := listener.accept()
-			polled.expectHeader("GET " + runtimeAPI + "invocation/next HTTP/1.1")
-			polled.send("HTTP/1.1 200 OK\r\nContent-Length: 8\r\nLambda-Runtime-Aws-Request-Id: 1\r\n\r\ncomplete")
-			runtime.expectHeader("HTTP/1.1 200 OK")
-			runtime.expect("complete")
-			runtime.send("POST %sinvocation/1/response HTTP/1.1\r\nHost: 127.0.0.1:%s\r\nTransfer-Encoding: chunked\r\n%s\r\n%s",
-				runtimeAPI, port(relay.Addr()), row.header, row.body)
+			runtime, open := delivered(t, "complete", nil)
+			runtime.send("%s\r\n%s", "Transfer-Encoding: chunked\r\n"+row.header, row.body)
 			if row.want == "" {
 				_ = runtime.conn.Close()
 			}
-			service := listener.accept()
-			service.expectHeader("POST " + runtimeAPI + "invocation/1/response HTTP/1.1")
+			service := open()
 			if row.want == "" {
 				service.expect("2\r\nok\r\n")
 				service.expectEnd()

@@ -1,6 +1,7 @@
 package proxy_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -29,7 +30,7 @@ type stage struct {
 	pending []*call // arrived and not replied to, oldest first
 	reports chan proxy.Event
 	idles   chan time.Duration
-	heard   chan string // what a reply's header said to Outcome.Replied
+	heard   chan string // what a reply's header said to Outcome.Response
 	clients map[string]*client
 }
 
@@ -80,7 +81,7 @@ func (s script) play(t *testing.T, opts proxy.Options) {
 	case <-st.idles:
 		t.Error("unexpected idle call")
 	case said := <-st.heard:
-		t.Errorf("Replied heard %q", said)
+		t.Errorf("Response heard %q", said)
 	default:
 	}
 }
@@ -111,19 +112,71 @@ func (i inspector) Inspect(_ context.Context, inv *proxy.Invocation) proxy.Outco
 	case "shorten":
 		return proxy.Outcome{Replace: []byte("short")}
 	case "complete":
-		return proxy.Outcome{Complete: func(reply []byte) []byte { return append(reply, " and more"...) }}
+		return whole(func(reply []byte) ([]byte, *proxy.Answer) { return append(reply, " and more"...), nil })
 	case "complete nothing":
-		return proxy.Outcome{Complete: func([]byte) []byte { return nil }}
+		return whole(func([]byte) ([]byte, *proxy.Answer) { return nil, nil })
 	case "complete and panic":
-		return proxy.Outcome{Complete: func([]byte) []byte { panic("complete broke") }}
+		return whole(func([]byte) ([]byte, *proxy.Answer) { panic("whole broke") })
+	case "replace":
+		return whole(func([]byte) ([]byte, *proxy.Answer) { return nil, withheld })
+	case "replace by error":
+		return whole(func([]byte) ([]byte, *proxy.Answer) {
+			return nil, &proxy.Answer{Error: true, Header: http.Header{"X-Ours": {"yes"}}, Body: []byte("withheld")}
+		})
 	case "listen":
-		return proxy.Outcome{Replied: func(h http.Header) { i.st.heard <- h.Get("X-Said") }}
+		return proxy.Outcome{Response: func(h proxy.ReplyHead) *proxy.ReplyFilter {
+			i.st.heard <- fmt.Sprintf("%s %t %d", h.Header.Get("X-Said"), h.Failed, h.Length)
+			return nil
+		}}
 	case "listen and panic":
-		return proxy.Outcome{Replied: func(http.Header) { panic("replied broke") }}
+		return proxy.Outcome{Response: func(proxy.ReplyHead) *proxy.ReplyFilter { panic("response broke") }}
+	case "watch":
+		return proxy.Outcome{Response: watch}
+	case "guard":
+		return proxy.Outcome{Response: func(h proxy.ReplyHead) *proxy.ReplyFilter { f := watch(h); f.Cuts = true; return f }}
+	case "hold and guard":
+		return proxy.Outcome{Response: func(h proxy.ReplyHead) *proxy.ReplyFilter { f := watch(h); f.Cuts, f.Hold = true, 8; return f }}
 	case "panic":
 		panic("inspector broke")
 	}
 	return proxy.Outcome{}
+}
+
+var withheld = &proxy.Answer{Header: http.Header{"X-Ours": {"yes"}}, Body: []byte("withheld")}
+
+// whole holds replies back that are no errors, as long as the service takes them.
+func whole(f func([]byte) ([]byte, *proxy.Answer)) proxy.Outcome {
+	return proxy.Outcome{Response: func(h proxy.ReplyHead) *proxy.ReplyFilter {
+		if h.Failed {
+			return nil
+		}
+		return &proxy.ReplyFilter{Hold: 6<<20 + 100, Whole: f}
+	}}
+}
+
+// watch cuts before a piece that has the word cut in it, or after a body that has
+// the word late, and breaks at the word panic. It sees nothing across pieces.
+func watch(proxy.ReplyHead) *proxy.ReplyFilter {
+	cut := &proxy.Cut{Instead: withheld, ErrorType: "Function.Cut", ErrorBody: []byte("{}")}
+	late := false
+	return &proxy.ReplyFilter{
+		Piece: func(p []byte) *proxy.Cut {
+			late = late || bytes.Contains(p, []byte("late"))
+			switch {
+			case bytes.Contains(p, []byte("panic")):
+				panic("piece broke")
+			case bytes.Contains(p, []byte("cut")):
+				return cut
+			}
+			return nil
+		},
+		End: func(_ http.Header, err error) *proxy.Cut {
+			if err == nil && late {
+				return cut
+			}
+			return nil
+		},
+	}
 }
 
 func (i inspector) Idle(_ context.Context, until time.Time) { i.st.idles <- time.Until(until) }
@@ -287,12 +340,12 @@ func reportsStatus(kind proxy.Kind, id string, status int) step {
 	}
 }
 
-// hears waits for a call of Outcome.Replied.
+// hears waits for a call of Outcome.Response.
 func hears(said string) step {
 	return func(st *stage) {
 		st.Helper()
 		if got := <-st.heard; got != said {
-			st.Fatalf("Replied heard %q, want %q", got, said)
+			st.Fatalf("Response heard %q, want %q", got, said)
 		}
 	}
 }

@@ -105,11 +105,9 @@ func (g *Guard) Inspect(ctx context.Context, inv *proxy.Invocation) proxy.Outcom
 	j := g.Judge(ctx, inv.Body, inv.Header, inv.Deadline)
 	g.keep(ctx, &j, inv)
 	cold := !g.warm.Swap(true)
-	out := proxy.Outcome{Replace: j.removed.rest, Complete: j.removed.complete}
+	out := proxy.Outcome{Replace: j.removed.rest, Response: g.respond(j.Event, j.removed.complete)}
 	if j.Reply != nil {
 		out = proxy.Outcome{Answer: outgoing(j.Reply)}
-	} else {
-		g.listen(&out, j.Event)
 	}
 	if worthALine(&j.Verdict) {
 		g.Reporter.Add(g.record(&j, inv, cold))

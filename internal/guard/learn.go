@@ -1,7 +1,6 @@
 package guard
 
 import (
-	"net/http"
 	"sync"
 	"sync/atomic"
 
@@ -30,19 +29,38 @@ func (g *Guard) settings(ev *event.Event) answer.Settings {
 	return s
 }
 
-// listen has the relay tell what the function answers to an event that is
-// delivered, where there is something to learn from it.
-func (g *Guard) listen(out *proxy.Outcome, ev *event.Event) {
-	switch {
-	case g.LearnStream && answer.LearnsStream(ev):
-		source := ev.Source
-		out.Replied = func(h http.Header) { g.learned.streams.Store(source, answer.Streams(h)) }
-	case g.LearnAuthorizer && answer.LearnsForm(ev) && out.Complete == nil:
-		out.Complete = func(reply []byte) []byte {
-			if policy, ok := answer.AnswersByPolicy(reply); ok {
-				g.learned.policy.Store(policy)
-			}
+// respond has the relay hand over what the function replies to an event that is
+// delivered, where something is to be done with it or learned from it. complete
+// may be nil.
+func (g *Guard) respond(ev *event.Event, complete func([]byte) []byte) func(proxy.ReplyHead) *proxy.ReplyFilter {
+	stream := g.LearnStream && answer.LearnsStream(ev)
+	form := g.LearnAuthorizer && answer.LearnsForm(ev)
+	if !stream && !form && complete == nil {
+		return nil
+	}
+	source := ev.Source
+	return func(head proxy.ReplyHead) *proxy.ReplyFilter {
+		if head.Failed {
+			return nil // it is nothing to complete and shows no form
+		}
+		if stream {
+			g.learned.streams.Store(source, answer.Streams(head.Header))
+		}
+		if !form && complete == nil {
 			return nil
 		}
+		return &proxy.ReplyFilter{Hold: longestReply, Whole: func(reply []byte) ([]byte, *proxy.Answer) {
+			if policy, ok := answer.AnswersByPolicy(reply); form && ok {
+				g.learned.policy.Store(policy)
+			}
+			if complete == nil {
+				return nil, nil
+			}
+			return complete(reply), nil
+		}}
 	}
 }
+
+// longestReply is the service's limit on a reply that is not streamed; a longer
+// one it refuses in any case (AWS Lambda, "Quotas").
+const longestReply = 6<<20 + 100

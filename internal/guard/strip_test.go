@@ -73,7 +73,7 @@ func TestMixedBatchLosesItsBadRecordOnly(t *testing.T) {
 	if want := messages(message("a", "first"), message("c", "third")); string(out.Replace) != want || out.Answer != nil {
 		t.Fatalf("delivered %s, answer %v, want %s", out.Replace, out.Answer, want)
 	}
-	if got := string(out.Complete([]byte(`null`))); got != `{"batchItemFailures":[{"itemIdentifier":"b"}]}` {
+	if got := reply(out, `null`); got != `{"batchItemFailures":[{"itemIdentifier":"b"}]}` {
 		t.Errorf("completed %s", got)
 	}
 	if len(k.kept) != 1 || len(k.kept[0].Records) != 1 || k.kept[0].RequestID != "request-1" || k.kept[0].Source != event.SQS {
@@ -111,7 +111,7 @@ func TestNothingIsRemovedThatNobodyKeeps(t *testing.T) {
 	for name, k := range map[string]guard.Keeper{"no keeper": nil, "a keeper that cannot": &keeper{unusable: true}} {
 		g, r := stripping(t, k)
 		out := inspect(t, g, mixed())
-		if out.Answer != nil || out.Replace != nil || out.Complete != nil {
+		if out.Answer != nil || out.Replace != nil || out.Response != nil {
 			t.Errorf("%s: outcome %+v", name, out)
 		}
 		if rec := r.all[0]; rec.Action != verdict.ActionMonitor || rec.Reason != verdict.NotEnforced || !strings.Contains(rec.Message, "MERLON_QUARANTINE") || rec.Level != "WARN" {
@@ -128,7 +128,7 @@ func TestPointersAreQuarantineEnough(t *testing.T) {
 		return fmt.Sprintf(`{"eventID":"1","eventName":"INSERT","dynamodb":{"NewImage":{"f":{"S":%q}},"SequenceNumber":%q},"eventSource":"aws:dynamodb","eventSourceARN":"arn:aws:dynamodb:eu-west-1:1:table/t/stream/s"}`, field, seq)
 	}
 	out := inspect(t, g, messages(record("100", hostile), record("101", "fine")))
-	if want := messages(record("101", "fine")); string(out.Replace) != want || out.Complete != nil {
+	if want := messages(record("101", "fine")); string(out.Replace) != want || out.Response != nil {
 		t.Fatalf("delivered %s, want %s", out.Replace, want)
 	}
 	if want := (verdict.Removed{Record: 0, ID: "100", Pointer: "arn:aws:dynamodb:eu-west-1:1:table/t/stream/s 100"}); len(r.all[0].Removed) != 1 || r.all[0].Removed[0] != want {
@@ -144,7 +144,7 @@ func TestB9NothingIsRemovedThatWasNotKept(t *testing.T) {
 		for what, raw := range map[string]string{"mixed": mixed(), "all bad": messages(message("a", hostile))} {
 			g, r := stripping(t, k)
 			out := inspect(t, g, raw)
-			if out.Answer == nil || !out.Answer.Error || out.Replace != nil || out.Complete != nil {
+			if out.Answer == nil || !out.Answer.Error || out.Replace != nil || out.Response != nil {
 				t.Errorf("%s, %s: outcome %+v, want an error", name, what, out)
 			}
 			if rec := r.all[0]; rec.RemovedCount != 0 || rec.Action != verdict.ActionBlock || !strings.Contains(rec.Message, "quarantine") {
@@ -207,7 +207,7 @@ func TestB14FaultsRemoveNothing(t *testing.T) {
 		}), &records{})
 		g.Policy.FailClosed, g.Keeper = true, k
 		out := inspect(t, g, mixed())
-		if out.Answer == nil || !out.Answer.Error || out.Replace != nil || out.Complete != nil || len(k.kept) > 0 {
+		if out.Answer == nil || !out.Answer.Error || out.Replace != nil || out.Response != nil || len(k.kept) > 0 {
 			t.Errorf("found %v: outcome %+v, kept %v, want an error", found, out, k.kept)
 		}
 	}
