@@ -85,6 +85,8 @@ func runFunction(name string) {
 			os.Exit(1)
 		}
 		lambda.Start(rawHandler(act))
+	case "leaks":
+		lambda.Start(leaks)
 	case "nonce": // answers each invocation with what only its caller knows
 		company.Add(companions)
 		lambda.Start(rawHandler(tellNonce))

@@ -64,13 +64,14 @@ func (l *ledger) unanswered() (string, bool) {
 // replying notes the first reply for an open invocation and reports false for any
 // other. passage is what the reply says of itself: on Managed Instances the reply
 // to an invocation that timed out may come when its event runs a second time under
-// the same id. The open invocation is returned for every reply, because every one
-// is looked at: the service takes whichever is the first to reach it.
+// the same id, and the service refuses it. The open invocation is returned for
+// every other reply, because each is looked at: the service takes whichever is the
+// first to reach it.
 func (l *ledger) replying(id, passage string) (inv *openInvocation, known bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	o, found := l.open[id]
-	if !found {
+	if !found || passage != "" && o.passage != "" && passage != o.passage {
 		return nil, false
 	}
 	known = !o.replying && (passage == "" || passage == o.passage)

@@ -91,7 +91,7 @@ func (rl *Relay) filteredRequest(r *http.Request, f *filtered) *http.Request {
 	if f.filter != nil && f.filter.Cuts || f.cut != nil {
 		out.ContentLength = -1
 		for _, name := range [...]string{errorTypeTrailer, errorBodyTrailer} {
-			out.Trailer[name] = out.Trailer[name] // declares it
+			suppress(out.Trailer, name) // declares it without a value
 		}
 	}
 	return out

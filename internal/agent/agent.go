@@ -99,7 +99,9 @@ func EngineOptions(cfg config.Config, p *policy.Policy) waf.Options {
 	if cfg.Rules == config.RulesCRSOnly {
 		set = rules.CRSOnly
 	}
-	return waf.Options{Rules: rules.Options{Set: set, Paranoia: cfg.Paranoia, Threshold: p.Threshold}, Custom: p.SecRules}
+	return waf.Options{Rules: rules.Options{Set: set, Paranoia: cfg.Paranoia, Threshold: p.Threshold}, Custom: p.SecRules,
+		Responses: waf.Responses{On: cfg.Responses != config.ResponsesOff, Bytes: cfg.ResponseBytes},
+	}
 }
 
 // NewGuard makes the guard of a configuration with an engine and a reporter.
@@ -115,6 +117,9 @@ func NewGuard(cfg config.Config, p *policy.Policy, e guard.Engine, r guard.Repor
 		},
 		LearnStream: cfg.InvokeMode == config.InvokeAuto, LearnAuthorizer: cfg.Authorizer == config.AuthorizerAuto,
 		Redactor: verdict.Redactor{Mode: evidence(cfg.Evidence), Key: verdict.NewSigner(cfg.VerdictKey.Reveal()).HashKey()},
+	}
+	if re, ok := e.(guard.ResponseEngine); ok && cfg.Responses != config.ResponsesOff {
+		g.Responses = guard.Responses{Engine: re, Block: cfg.Responses == config.ResponsesBlock, Bytes: cfg.ResponseBytes}
 	}
 	for _, h := range cfg.BlockHeaders {
 		g.Answers.Headers = append(g.Answers.Headers, event.Header{Name: h.Name, Value: h.Value})

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/merlon-security/merlon/internal/event"
+	"github.com/merlon-security/merlon/internal/guard"
 	"github.com/merlon-security/merlon/internal/verdict"
 	"github.com/merlon-security/merlon/policy/waf"
 )
@@ -32,4 +33,16 @@ func (e *engine) Inspect(ctx context.Context, ev *event.Event) (verdict.Inspecti
 		return verdict.Inspection{}, e.err
 	}
 	return e.waf.Inspect(ctx, ev)
+}
+
+// InspectResponse implements guard.ResponseEngine. That the engine did not come up
+// is a fault of each event already; responses pass then.
+func (e *engine) InspectResponse(ctx context.Context, ev *event.Event, head guard.ResponseHead) guard.ResponseInspection {
+	if e.err != nil {
+		return nil
+	}
+	if r := e.waf.InspectResponse(ctx, ev, waf.ResponseHead(head)); r != nil {
+		return r
+	}
+	return nil // and not an interface around nil
 }

@@ -18,12 +18,13 @@ type Config struct {
 	Rules         Rules
 	Policy        string // absolute path of the policy file, "" for none
 
-	BlockStatus  int
-	BlockBody    string // used if Source("MERLON_BLOCK_BODY") is not FromDefault; may be empty
-	BlockHeaders []Header
-	InvokeMode   InvokeMode
-	Authorizer   Authorizer
-	Responses    Responses
+	BlockStatus   int
+	BlockBody     string // used if Source("MERLON_BLOCK_BODY") is not FromDefault; may be empty
+	BlockHeaders  []Header
+	InvokeMode    InvokeMode
+	Authorizer    Authorizer
+	Responses     Responses
+	ResponseBytes int
 
 	SQS           SQS
 	Async         Async
@@ -77,6 +78,7 @@ func Default() Config {
 		BudgetPercent:     25,
 		BlockStatus:       403,
 		VerdictsPerMinute: 300,
+		ResponseBytes:     64 << 10,
 		Listen:            netip.MustParseAddrPort(DefaultListen), // a constant of ours
 	}
 }

@@ -72,9 +72,12 @@ func answerVars() []Var {
 		{Name: "MERLON_QUARANTINE_KEY", Since: first, Readers: Extension, Secret: true, Default: "none",
 			Doc:     "age X25519 public key (`age1…`) to which quarantined payloads are sealed.",
 			binding: ageRecipient(func(c *Config) *Secret { return &c.QuarantineKey })},
-		{Name: "MERLON_RESPONSES", Readers: Extension,
-			Doc:     "What is done with findings in the function's responses.",
+		{Name: "MERLON_RESPONSES", Since: first, Readers: Extension,
+			Doc:     "What is done about the function's responses: `monitor` looks for what must not go out and reports it, `block` withholds it where an attack would be refused. Either holds a response back until it has been looked at, unless it is streamed.",
 			binding: oneOf(func(c *Config) *Responses { return &c.Responses }, ResponsesOff, ResponsesMonitor, ResponsesBlock)},
+		{Name: "MERLON_RESPONSE_BYTES", Since: first, Readers: Extension,
+			Doc:     "How many bytes of a response are looked at, from its beginning; `0` for all of it, at some 10 ms of CPU for each megabyte.",
+			binding: number(func(c *Config) *int { return &c.ResponseBytes }, 0, 1<<30)},
 	}
 }
 

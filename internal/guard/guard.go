@@ -55,6 +55,8 @@ type Guard struct {
 	// LearnStream and LearnAuthorizer have refusals take the form of the function's
 	// own replies, where the event does not tell which one its caller expects.
 	LearnStream, LearnAuthorizer bool
+	// Responses are looked at if they have an engine.
+	Responses Responses
 	// Deployment is copied into every record.
 	Deployment Deployment
 	Now        func() time.Time
@@ -105,7 +107,7 @@ func (g *Guard) Inspect(ctx context.Context, inv *proxy.Invocation) proxy.Outcom
 	j := g.Judge(ctx, inv.Body, inv.Header, inv.Deadline)
 	g.keep(ctx, &j, inv)
 	cold := !g.warm.Swap(true)
-	out := proxy.Outcome{Replace: j.removed.rest, Response: g.respond(j.Event, j.removed.complete)}
+	out := proxy.Outcome{Replace: j.removed.rest, Response: g.respond(ctx, &j, inv, cold)}
 	if j.Reply != nil {
 		out = proxy.Outcome{Answer: outgoing(j.Reply)}
 	}

@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 
@@ -30,35 +31,45 @@ func (g *Guard) settings(ev *event.Event) answer.Settings {
 }
 
 // respond has the relay hand over what the function replies to an event that is
-// delivered, where something is to be done with it or learned from it. complete
-// may be nil.
-func (g *Guard) respond(ev *event.Event, complete func([]byte) []byte) func(proxy.ReplyHead) *proxy.ReplyFilter {
+// delivered, where something is to be done with it or learned from it.
+func (g *Guard) respond(ctx context.Context, j *Judgement, inv *proxy.Invocation, cold bool) func(proxy.ReplyHead) *proxy.ReplyFilter {
+	ev, complete := j.Event, j.removed.complete
+	inspect := g.Responses.Engine != nil && answer.Awaited(ev)
 	stream := g.LearnStream && answer.LearnsStream(ev)
 	form := g.LearnAuthorizer && answer.LearnsForm(ev)
-	if !stream && !form && complete == nil {
+	if !inspect && !stream && !form && complete == nil {
 		return nil
 	}
-	source := ev.Source
+	// The event itself may be large; nothing holds it while the function works.
+	ev = lean(ev)
+	inv = &proxy.Invocation{ID: inv.ID, Header: inv.Header, Deadline: inv.Deadline, Received: inv.Received}
 	return func(head proxy.ReplyHead) *proxy.ReplyFilter {
+		if stream && !head.Failed {
+			g.learned.streams.Store(ev.Source, answer.Streams(head.Header))
+		}
+		change := complete
+		if form && change == nil {
+			change = g.learnForm
+		}
 		if head.Failed {
-			return nil // it is nothing to complete and shows no form
+			change = nil // it is nothing to complete and shows no form
 		}
-		if stream {
-			g.learned.streams.Store(source, answer.Streams(head.Header))
-		}
-		if !form && complete == nil {
+		switch {
+		case inspect:
+			return g.newResponse(ctx, ev, inv, cold, head.Failed).filter(head, change)
+		case change == nil:
 			return nil
 		}
-		return &proxy.ReplyFilter{Hold: longestReply, Whole: func(reply []byte) ([]byte, *proxy.Answer) {
-			if policy, ok := answer.AnswersByPolicy(reply); form && ok {
-				g.learned.policy.Store(policy)
-			}
-			if complete == nil {
-				return nil, nil
-			}
-			return complete(reply), nil
-		}}
+		return &proxy.ReplyFilter{Hold: longestReply, Whole: func(reply []byte) ([]byte, *proxy.Answer) { return change(reply), nil }}
 	}
+}
+
+// learnForm notes in which form an authorizer answers, and changes nothing.
+func (g *Guard) learnForm(reply []byte) []byte {
+	if policy, ok := answer.AnswersByPolicy(reply); ok {
+		g.learned.policy.Store(policy)
+	}
+	return nil
 }
 
 // longestReply is the service's limit on a reply that is not streamed; a longer

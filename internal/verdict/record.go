@@ -167,6 +167,7 @@ type Taxonomies struct {
 type Response struct {
 	Overridden bool `json:"overridden"`
 	Status     int  `json:"status,omitempty"`
+	Cut        bool `json:"cut,omitempty"` // the function's own response had begun, and was broken off
 }
 
 // MaxRepeatIDs bounds Repeat.IDs.

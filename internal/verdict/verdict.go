@@ -62,6 +62,11 @@ const (
 	NotEnforced  Reason = "not-enforced"  // would have been refused, but this trigger is in monitor
 	Excepted     Reason = "excepted"      // every finding fell under an exception
 	NotInspected Reason = "not-inspected" // mode off, or no inspection set up
+
+	// About the function's response and not the event.
+	ResponseMatch Reason = "response-match" // its anomaly score reached the threshold
+	ResponseLimit Reason = "response-limit" // a part of it was not inspected
+	ResponseFault Reason = "response-fault" // our own fault; ON_FAULT decided
 )
 
 // Severity grades a verdict for people and for alarms.
