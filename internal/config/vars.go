@@ -76,7 +76,7 @@ func answerVars() []Var {
 			Doc:     "What is done about the function's responses: `monitor` looks for what must not go out and reports it, `block` withholds it where an attack would be refused. Either holds a response back until it has been looked at, unless it is streamed.",
 			binding: oneOf(func(c *Config) *Responses { return &c.Responses }, ResponsesOff, ResponsesMonitor, ResponsesBlock)},
 		{Name: "MERLON_RESPONSE_BYTES", Since: first, Readers: Extension,
-			Doc:     "How many bytes of a response are looked at, from its beginning; `0` for all of it, at some 10 ms of CPU for each megabyte.",
+			Doc:     "How many bytes of a response are looked at, from its beginning; `0` for all of it, at up to 7 ms of CPU for each megabyte.",
 			binding: number(func(c *Config) *int { return &c.ResponseBytes }, 0, 1<<30)},
 	}
 }
