@@ -23,6 +23,7 @@ type rawConn struct {
 	testing.TB
 	conn   *net.TCPConn
 	reader *bufio.Reader
+	header string // the last block that expectHeader read
 }
 
 func listenRaw(tb testing.TB) *rawListener {
@@ -57,7 +58,7 @@ func dialRaw(tb testing.TB, addr string) *rawConn {
 
 func newRawConn(tb testing.TB, conn net.Conn) *rawConn {
 	tb.Cleanup(func() { _ = conn.Close() })
-	return &rawConn{tb, conn.(*net.TCPConn), bufio.NewReader(conn)}
+	return &rawConn{TB: tb, conn: conn.(*net.TCPConn), reader: bufio.NewReader(conn)}
 }
 
 func (c *rawConn) send(format string, args ...any) {
@@ -81,7 +82,7 @@ func (c *rawConn) expect(want string) {
 func (c *rawConn) expectHeader(first string) {
 	c.Helper()
 	c.expect(first + "\r\n")
-	for {
+	for c.header = ""; ; {
 		line, err := c.reader.ReadString('\n')
 		if err != nil {
 			c.Fatal(err)
@@ -89,6 +90,7 @@ func (c *rawConn) expectHeader(first string) {
 		if line == "\r\n" {
 			return
 		}
+		c.header += line
 	}
 }
 

@@ -71,7 +71,7 @@ func (rl *Relay) exchangeFiltered(w http.ResponseWriter, r *http.Request, id str
 		}
 		rl.report(Event{Kind: NotHeld, RequestID: id})
 	}
-	if filter.Cuts {
+	if filter.Cuts || r.ContentLength == 0 {
 		f.first()
 		if cut := f.wasCut(); cut != nil && cut.Instead != nil {
 			return rl.exchangeInstead(w, r, id, cut.Instead, body)
@@ -87,6 +87,9 @@ func (rl *Relay) exchangeFiltered(w http.ResponseWriter, r *http.Request, id str
 // filteredRequest is the upstream's copy of r with a filtered body.
 func (rl *Relay) filteredRequest(r *http.Request, f *filtered) *http.Request {
 	out := rl.up.request(rl.ctx, r)
+	if r.ContentLength == 0 && f.cut == nil {
+		return out // an empty reply stays framed as it is
+	}
 	out.Body, out.ContentLength, out.Trailer = f, r.ContentLength, f.out
 	if f.filter != nil && f.filter.Cuts || f.cut != nil {
 		out.ContentLength = -1
