@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 
@@ -43,6 +44,10 @@ func leaks(_ context.Context, raw json.RawMessage) (any, error) {
 		return stream(200, "<p>fine</p>", strings.Repeat("<p>more</p>", 1000)), nil
 	case "/stream/leak":
 		return stream(500, strings.Repeat("<p>more</p>", 10_000), leak, strings.Repeat("<p>more</p>", 100_000)), nil
+	case "/secret", "secret":
+		return map[string]string{"connection": "postgres://app:" + os.Getenv("DB_PASSWORD") + "@db/orders"}, nil
+	case "secret in an error":
+		return nil, errors.New("connect with " + os.Getenv("DB_PASSWORD"))
 	case "/error":
 		return nil, errors.New(leak)
 	}
@@ -77,6 +82,30 @@ func TestResponsesAreWithheld(t *testing.T) {
 	}
 	line := e.await(t, `"reason":"response-match"`, `"action":"block"`)
 	if strings.Contains(line, "SQL syntax") || !strings.Contains(line, `"overridden":true,"status":502`) {
+		t.Errorf("verdict line: %s", line)
+	}
+}
+
+// TestSecretsAreWithheld: the function's own secrets reach no caller, in a result or
+// in an error.
+func TestSecretsAreWithheld(t *testing.T) {
+	const secret = "t7Kq-92mX_vB4zLp0sWd"
+	e := protected(t, "leaks", func(o *emulator.Options) {
+		block(o)
+		o.Function.Env["MERLON_RESPONSES"], o.Function.Env["DB_PASSWORD"] = "block", secret
+	})
+	srv := httptest.NewServer(e.URLHandler(emulator.Front{Kind: emulator.FunctionURL}))
+	defer srv.Close()
+	if status, _, body := send(t, srv.URL, "GET", "/secret", "", "", ""); status != 502 || strings.Contains(body, secret) {
+		t.Errorf("got %d %.200q, want our 502", status, body)
+	}
+	for _, do := range []string{"secret", "secret in an error"} {
+		r := e.invoke(t, `{"do":"`+do+`"}`)
+		if !strings.Contains(string(r.Payload), "Merlon.ResponseWithheld") || strings.Contains(string(r.Payload), secret) {
+			t.Errorf("%s: the caller gets %.200q", do, r.Payload)
+		}
+	}
+	if line := e.await(t, `"reason":"response-match"`, `"type":"direct"`); strings.Contains(line, secret) {
 		t.Errorf("verdict line: %s", line)
 	}
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/merlon-security/merlon/internal/report"
 	"github.com/merlon-security/merlon/internal/verdict"
 	"github.com/merlon-security/merlon/policy"
+	"github.com/merlon-security/merlon/policy/waf"
 	"github.com/merlon-security/merlon/proxy"
 )
 
@@ -181,7 +182,9 @@ func (x *extension) open() error {
 		return nil
 	}
 	if x.policy.Mode != verdict.Off {
-		x.engine.waf, x.engine.err = NewEngine(x.cfg, x.policy, true)
+		o := EngineOptions(x.cfg, x.policy)
+		o.Responses.Environ = x.raw // an extension has the function's variables
+		x.engine.waf, x.engine.err = waf.New(o)
 	}
 	relay, err := x.newRelay()
 	if err != nil {
