@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	coreruleset "github.com/corazawaf/coraza-coreruleset/v4"
 
@@ -194,6 +195,9 @@ func TestAboutRules(t *testing.T) {
 			if r.Comment == "" || strings.Contains(r.Comment, "SecRule") {
 				t.Errorf("rule %d: comment %q", id, r.Comment)
 			}
+		}
+		if !utf8.ValidString(r.Text) || r.Text == "" {
+			t.Errorf("rule %d: text %q", id, r.Text)
 		}
 		if id/1000 > 910 && id/1000 < 949 && r.Link == "" {
 			t.Errorf("rule %d has no link", id)

@@ -51,7 +51,7 @@ func aboutRule(id int) review.RuleText {
 	}
 	r.Text = ruleLines()[id]
 	if len(r.Text) > maxRuleText {
-		r.Text = r.Text[:maxRuleText] + "…"
+		r.Text = strings.ToValidUTF8(r.Text[:maxRuleText], "") + "…"
 	}
 	return r
 }

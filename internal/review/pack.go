@@ -76,7 +76,8 @@ func (n *names) of(s string) int {
 // pack makes the data of a page.
 func pack(l *Log) ([]block, error) {
 	blocks := make([]block, 1, 2+len(l.Verdicts)/pieceRows)
-	x := index{Piece: pieceRows}
+	// A list that is nil would be null to the script.
+	x := index{Piece: pieceRows, ID: []string{}, Time: []int64{}}
 	for o := range Outcome(len(outcomes)) {
 		x.Outcomes, x.Words = append(x.Outcomes, o.String()), append(x.Words, o.Word())
 	}

@@ -57,6 +57,36 @@ test("narrows by function, by words, by a name in a table, and back", async () =
   await page.close();
 });
 
+test("narrows by every family of a verdict, not only the heaviest", async () => {
+  const { page } = await open(browser, week.html);
+  await ready(page);
+  const row = 'tr:has(button[data-column="class"][data-key="xss"])';
+  const want = await page.$eval(row, (r) => [1, 2, 3, 4].reduce((n, i) => n + (Number(r.cells[i].textContent) || 0), 0));
+  const option = await page.$$eval("#class option", (all) => all.find((o) => o.textContent === "xss").value);
+  await page.select("#class", option);
+  const found = await page.evaluate(() => { // verdicts that stand for several count as many
+    let n = 0;
+    const older = document.getElementById("older");
+    for (;;) {
+      for (const s of document.querySelectorAll("#list summary span:nth-child(2)")) n += Number((s.textContent.match(/^(\d+)×/) || [0, 1])[1]);
+      if (older.disabled) return n;
+      older.click();
+    }
+  });
+  assert.equal(found, want);
+  await page.close();
+});
+
+test("opens without verdicts", async () => {
+  const none = makePage("none", "-n", "0");
+  const { page, noted } = await open(browser, none.html);
+  await ready(page);
+  assert.match(await page.$eval("header", (h) => h.textContent), /No verdicts in 0 lines/);
+  assert.ok(await page.$eval("#filter", (f) => f.hidden));
+  assert.deepEqual(noted, { errors: [], requests: [], dialogs: 0 });
+  await page.close();
+});
+
 test("shows what was planted in every text, and runs none of it", async () => {
   const { page, noted } = await open(browser, hostile.html);
   await ready(page);

@@ -37,11 +37,11 @@
 
   let rows = [], page = 0, exact = null;
   const select = () => {
-    const chosen = Object.keys(selects).filter((n) => byId(n).value !== "").map((n) => [index[n], Number(byId(n).value)]);
+    const chosen = Object.keys(selects).filter((n) => byId(n).value !== "").map((n) => [n, Number(byId(n).value)]);
     const words = byId("find").value.toLowerCase().split(/\s+/).filter(Boolean);
     rows = [];
     for (let i = total - 1; i >= 0; i--) {
-      if (!chosen.every(([column, v]) => column[i] === v)) continue;
+      if (!chosen.every(([name, v]) => name === "class" ? index.allClasses[i].includes(v) : index[name][i] === v)) continue;
       if (exact && index[exact.column][i] !== exact.value && !(exact.all && exact.all[i].includes(exact.value))) continue;
       if (words.length > 0) { const t = text(i); if (!words.every((w) => t.includes(w))) continue; }
       rows.push(i);
