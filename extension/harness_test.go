@@ -2,11 +2,12 @@ package main_test
 
 import (
 	"context"
-	"net"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -66,17 +67,19 @@ func start(t *testing.T, function, opt string, change func(*emulator.Options)) *
 	return e
 }
 
-// freePort names a loopback address that nobody listens on, so that tests can
-// run beside each other.
+// freePort names a loopback address that nobody else is given: of a port that was
+// free a moment ago, another test may have made its own in the meantime, and take
+// the events of this one.
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	n := addresses.Add(1)
+	if n >= 200<<8 {
+		t.Fatal("no loopback address is left for this process")
 	}
-	defer l.Close()
-	return l.Addr().String()
+	return fmt.Sprintf("127.%d.%d.1:%d", 1+n>>8, n%256, 10_000+os.Getpid()%20_000)
 }
+
+var addresses atomic.Int64
 
 func (e *env) close(t *testing.T) {
 	t.Helper()

@@ -77,6 +77,8 @@ func runFunction(name string) {
 	case "init-error":
 		fmt.Fprintln(os.Stderr, "cannot start")
 		os.Exit(1)
+	case "around":
+		goAround()
 	case "sigterm": // registers an internal extension through the address it was given
 		lambda.StartWithOptions(rawHandler(act), lambda.WithEnableSIGTERM(func() { fmt.Println("got SIGTERM") }))
 	case "hooks", "failing hooks": // waits behind the snapshot, as a runtime does that has restore hooks

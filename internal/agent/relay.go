@@ -26,9 +26,10 @@ const snapStart = "snap-start"
 
 // newRelay puts the guard behind the relay.
 func (x *extension) newRelay() (*proxy.Relay, error) {
+	x.bypass = x.newBypass()
 	opts := proxy.Options{
 		Upstream:   x.upstream(),
-		Observer:   newObserver(x.log),
+		Observer:   newObserver(x.log, x.bypass),
 		Control:    server.Handler(hello.DeriveKey(x.raw, x.cfg.Listen), x.presence.onHello),
 		Polled:     func() { x.presence.seen.Store(true) },
 		Restored:   x.copy.restored,
@@ -36,7 +37,7 @@ func (x *extension) newRelay() (*proxy.Relay, error) {
 	}
 	if x.policy.Mode != verdict.Off {
 		x.guard = x.newGuard()
-		opts.Inspector = &counted{Guard: x.guard, seen: &x.presence.seen, copy: &x.copy}
+		opts.Inspector = &counted{Guard: x.guard, seen: &x.presence.seen, copy: &x.copy, bypass: x.bypass}
 	}
 	return proxy.New(opts)
 }
@@ -64,13 +65,15 @@ func (x *extension) ruleset() string {
 // counted notes that events pass through us.
 type counted struct {
 	*guard.Guard
-	seen *atomic.Bool
-	copy *copied
+	seen   *atomic.Bool
+	copy   *copied
+	bypass *bypass
 }
 
 func (c *counted) Inspect(ctx context.Context, inv *proxy.Invocation) proxy.Outcome {
 	c.seen.Store(true)
 	c.copy.invoked()
+	c.bypass.handed(inv.ID)
 	return c.Guard.Inspect(ctx, inv)
 }
 
@@ -80,14 +83,20 @@ func (c *counted) Inspect(ctx context.Context, inv *proxy.Invocation) proxy.Outc
 type observer struct {
 	log    *zap.Logger
 	counts *[32]atomic.Uint64 // by kind
+	bypass *bypass
 }
 
-func newObserver(log *zap.Logger) observer { return observer{log: log, counts: new([32]atomic.Uint64)} }
+func newObserver(log *zap.Logger, b *bypass) observer {
+	return observer{log: log, counts: new([32]atomic.Uint64), bypass: b}
+}
 
 // inFull is how many events of a kind are logged before they are thinned out.
 const inFull = 16
 
 func (o observer) Observe(e proxy.Event) {
+	if e.Kind == proxy.NotInspected {
+		o.bypass.handed("") // an event all the same
+	}
 	n := o.counts[int(e.Kind)%len(o.counts)].Add(1)
 	if n > inFull && n&(n-1) != 0 { // then only the 32nd, 64th, 128th …
 		return

@@ -43,6 +43,7 @@ type extension struct {
 	presence *presence
 	copy     copied
 	engine   engine
+	bypass   *bypass      // nil unless bypasses are looked for
 	relay    *proxy.Relay // nil while idling
 	guard    *guard.Guard // nil where nothing is inspected
 	served   chan error
@@ -221,6 +222,7 @@ func (x *extension) start(ctx context.Context, listenErr error) error {
 		return nil
 	}
 	x.presence.watch()
+	x.bypass.watch(ctx, x)
 	if x.policy.Mode == verdict.Off {
 		return nil
 	}
@@ -291,6 +293,7 @@ func (x *extension) untilShutdown(ctx context.Context) error {
 	// SHUTDOWN leaves two seconds; the runtime is gone by now.
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closingCap)
 	defer cancel()
+	defer x.bypass.stop()
 	if x.relay != nil {
 		x.presence.check()
 		replies, cancel := context.WithTimeout(closing, repliesCap)

@@ -24,7 +24,7 @@ const module = "github.com/merlon-security/merlon/"
 var allowed = map[string][]string{
 	"cmd/merlon":                  {"internal/agent", "internal/config", "internal/emulator", "internal/event", "internal/guard", "internal/quarantine/extract", "internal/review", "internal/review/cloudwatch", "internal/review/replay", "internal/signed", "internal/verdict", "layer/bundle", "policy", "policy/lint", "policy/rules", "policy/rules/merlon/pack", "policy/waf", "profile"},
 	"extension":                   {"internal/agent"},
-	"internal/agent":              {"internal/answer", "internal/config", "internal/event", "internal/guard", "internal/hello", "internal/hello/server", "internal/lambdaapi", "internal/quarantine", "internal/report", "internal/report/sink", "internal/signed", "internal/verdict", "policy", "policy/rules", "policy/waf", "profile", "proxy"},
+	"internal/agent":              {"internal/answer", "internal/config", "internal/event", "internal/guard", "internal/hello", "internal/hello/server", "internal/lambdaapi", "internal/quarantine", "internal/report", "internal/report/sink", "internal/signed", "internal/telemetry", "internal/verdict", "policy", "policy/rules", "policy/waf", "profile", "proxy"},
 	"internal/docs":               {},
 	"internal/answer":             {"internal/event", "internal/verdict"},
 	"internal/config":             {},
@@ -48,6 +48,7 @@ var allowed = map[string][]string{
 	"internal/review":             {"internal/logline", "internal/report/read", "internal/verdict"},
 	"internal/review/cloudwatch":  {},
 	"internal/review/replay":      {"internal/verdict"},
+	"internal/telemetry":          {},
 	"internal/traffic":            {"internal/emulator"},
 	"internal/verdict":            {},
 	"layer/bundle":                {},

@@ -50,6 +50,8 @@ type Config struct {
 	Upstream    string         // host:port of the real Runtime API; "" outside Lambda
 	NextWrapper string         // launcher to run between us and the runtime, "" for none
 
+	BypassDetection Switch
+
 	Profile           string // absolute path of the behavioural profile, "" for none
 	ProfileMode       ProfileMode
 	ProfileMinVersion int

@@ -138,6 +138,9 @@ func attachmentVars() []Var {
 		{Name: "MERLON_NEXT_WRAPPER", Since: first, Readers: Wrapper, Default: "none",
 			Doc:     "Another product's wrapper script, run between Merlon's and the runtime.",
 			binding: wrapperPath(func(c *Config) *string { return &c.NextWrapper })},
+		{Name: "MERLON_BYPASS_DETECTION", Since: first, Readers: Extension,
+			Doc:     "`on` subscribes to Lambda's Telemetry API and compares the invocations that the runtime answered with the events that passed Merlon. More answers than events: something fetches them elsewhere.",
+			binding: oneOf(func(c *Config) *Switch { return &c.BypassDetection }, Off, On)},
 	}
 }
 

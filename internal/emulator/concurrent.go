@@ -34,6 +34,7 @@ func (l *Lambda) serveConcurrently(inv *invocation) {
 	env, f := l.enter(inv)
 	if env != nil {
 		l.logs.platform("START RequestId: " + inv.id + " Version: " + l.opts.Function.Version)
+		env.tellStart(inv)
 		f = env.invokeConcurrently(l.life, inv)
 		l.inside.Done()
 	}
@@ -42,6 +43,9 @@ func (l *Lambda) serveConcurrently(inv *invocation) {
 		inv.decideFault(f)
 	}
 	l.logEnd(inv)
+	if env != nil {
+		env.tellEnd(inv, f)
+	}
 	if f == nil {
 		return
 	}

@@ -32,6 +32,8 @@ type environment struct {
 	registrationOpen bool
 	runtimeProcess   *process
 
+	telemetry *telemetry
+
 	gone chan struct{} // closed when the environment is over
 }
 
@@ -48,6 +50,7 @@ func newEnvironment(opts Options, l *logs, api string) *environment {
 		runtime:          runtimeState{phase: runtimeStarted, events: make(chan *invocation, 1), restore: make(chan struct{})},
 		pool:             newPool(opts.Concurrency),
 	}
+	env.telemetry = newTelemetry(env.gone)
 	return env
 }
 
@@ -118,4 +121,5 @@ func (e *environment) report(f *fault) {
 // over tells blocked polls that there is nothing left to wait for.
 func (e *environment) over() {
 	close(e.gone)
+	e.telemetry.deliveries.Wait()
 }

@@ -14,7 +14,7 @@ import (
 // registered the runtime starts; when it polls, registration closes; when
 // every registered extension polls too, INIT is done ("Lambda execution
 // environment lifecycle", Init phase).
-func (e *environment) init(ctx context.Context) *fault {
+func (e *environment) init(ctx context.Context, phase string) *fault {
 	if f := e.startExtensions(); f != nil {
 		return f
 	}
@@ -24,13 +24,16 @@ func (e *environment) init(ctx context.Context) *fault {
 	if f := e.startRuntime(); f != nil {
 		return f
 	}
-	if f := e.await(ctx, e.initialised); f != nil {
+	f := e.await(ctx, e.initialised)
+	e.initRuntimeDone(phase, f)
+	if f != nil {
 		return f
 	}
 	e.update(func() { e.registrationOpen = false })
 	if f := e.await(ctx, e.extensionsReady); f != nil {
 		return f
 	}
+	e.telemetry.closeSubscriptions()
 	e.update(func() { e.ready = true })
 	return nil
 }
@@ -78,6 +81,7 @@ func (e *environment) startExtension(x *extension, path string) *fault {
 		env:  e.opts.extensionEnv(e.api, e.credentialEnv()),
 		dir:  "/", // not specified by AWS: an extension must not depend on it
 		as:   Line{Source: SourceExtension, Name: x.name},
+		tell: e.telemetry.line,
 	}
 	p, err := startProcess(spec, e.logs, func(p *process) {
 		message := "exit code 0"
@@ -129,6 +133,7 @@ func (e *environment) startRuntime() *fault {
 		env:  e.opts.runtimeEnv(api, e.logStream, e.credentialEnv()),
 		dir:  e.opts.Function.TaskRoot,
 		as:   Line{Source: SourceFunction},
+		tell: e.telemetry.line,
 	}
 	p, err := startProcess(spec, e.logs, func(p *process) {
 		e.fail(runtimeExit(p.failed, p.state))
@@ -150,6 +155,7 @@ func (e *environment) describeExtensions() {
 			line += "\tError Type: " + x.errType
 		}
 		lines = append(lines, line)
+		e.telemetry.extension(x)
 	}
 	e.mu.Unlock()
 	for _, line := range lines {

@@ -67,8 +67,12 @@ func (l *Lambda) serve(inv *invocation) {
 		f = l.restore() // of the environment that INIT has just made
 	}
 	l.logs.platform("START RequestId: " + inv.id + " Version: " + l.opts.Function.Version)
+	env := l.environment()
+	if env != nil {
+		env.tellStart(inv)
+	}
 	if f == nil {
-		f = l.environment().invoke(ctx, inv)
+		f = env.invoke(ctx, inv)
 	}
 	if f != nil && f.status == StatusTimeout {
 		f = timedOut(timeout)
@@ -78,6 +82,9 @@ func (l *Lambda) serve(inv *invocation) {
 		inv.decideFault(f) // without effect if the function has answered
 	}
 	l.logEnd(inv)
+	if env != nil {
+		env.tellEnd(inv, f)
+	}
 	if f != nil {
 		// First the reset, then the answer, as in AWS's emulator: who has the
 		// answer can rely on the old environment being gone.
@@ -97,7 +104,7 @@ func (l *Lambda) firstInit(inv *invocation) {
 	ctx, cancel := context.WithTimeoutCause(l.life, l.opts.InitTimeout, errTimeout)
 	defer cancel()
 	start := time.Now()
-	f := l.initEnvironment(ctx)
+	f := l.initEnvironment(ctx, phaseInit)
 	inv.initDuration = time.Since(start)
 	if f == nil {
 		return
@@ -118,17 +125,25 @@ func (l *Lambda) initInline(ctx context.Context, inv *invocation) *fault {
 	}
 	start := time.Now()
 	defer func() { inv.initDuration += time.Since(start) }()
-	return l.initEnvironment(ctx)
+	return l.initEnvironment(ctx, phaseInvoke)
 }
 
-func (l *Lambda) initEnvironment(ctx context.Context) *fault {
+// The phases in which an environment is made, as telemetry names them.
+const (
+	phaseInit   = "init"
+	phaseInvoke = "invoke"
+)
+
+func (l *Lambda) initEnvironment(ctx context.Context, phase string) *fault {
 	env := l.environment()
 	if env == nil {
 		env = newEnvironment(l.opts, l.logs, l.api)
 		l.setEnvironment(env)
 	}
-	f := env.init(ctx)
+	over := env.initPhase(phase)
+	f := env.init(ctx, phase)
 	env.describeExtensions()
+	over(f)
 	if f == nil && l.opts.SnapStart {
 		env.freeze() // the snapshot
 	}

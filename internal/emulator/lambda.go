@@ -145,7 +145,7 @@ func (l *Lambda) Warm(ctx context.Context) error {
 	defer cancel()
 	defer context.AfterFunc(ctx, cancel)()
 	defer l.rest()
-	if f := l.initEnvironment(initCtx); f != nil {
+	if f := l.initEnvironment(initCtx, phaseInit); f != nil {
 		l.reset(f)
 		if err := ctx.Err(); err != nil {
 			return err

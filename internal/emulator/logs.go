@@ -65,14 +65,15 @@ func (l *logs) takeTail() []byte {
 	return tail
 }
 
-// collect reads r to its end, one Line for each line of output. The last line
-// needs no line end: a dying process often has none.
-func (l *logs) collect(r io.Reader, as Line) {
+// collect reads r to its end, one Line for each line of output, and tells of
+// each. The last line needs no line end: a dying process often has none.
+func (l *logs) collect(r io.Reader, as Line, tell func(Line)) {
 	br := bufio.NewReaderSize(r, 64<<10)
 	var line []byte
 	flush := func() {
 		as.Text = string(trimLineEnd(line))
 		l.add(as)
+		tell(as)
 		line = line[:0]
 	}
 	for {

@@ -72,6 +72,10 @@ type Options struct {
 	// Extensions still get the emulator's address.
 	RuntimeAPI string
 
+	// NoTelemetry answers subscriptions to the Telemetry API with 202
+	// Telemetry.NotSupported, as AWS's own emulator does.
+	NoTelemetry bool
+
 	// External starts no process: the caller brings clients that connect to
 	// the Runtime API. Extensions names those that will register as external
 	// extensions (the files of Opt/extensions are not looked at).

@@ -22,6 +22,7 @@ type processSpec struct {
 	env  []string
 	dir  string
 	as   Line // source and name of its output
+	tell func(Line)
 }
 
 // drainTime bounds the wait for output that a process outside the group (it
@@ -46,8 +47,8 @@ func startProcess(spec processSpec, l *logs, onExit func(*process)) (*process, e
 	stdout, stderr := spec.as, spec.as
 	stderr.Stderr = true
 	var readers sync.WaitGroup
-	readers.Go(func() { l.collect(ends[0], stdout) })
-	readers.Go(func() { l.collect(ends[1], stderr) })
+	readers.Go(func() { l.collect(ends[0], stdout, spec.tell) })
+	readers.Go(func() { l.collect(ends[1], stderr, spec.tell) })
 
 	p := &process{cmd: cmd, exited: make(chan struct{})}
 	go func() {

@@ -104,7 +104,7 @@ func (p *pending) wait(t *testing.T) emulator.Result {
 
 func TestStateMachine(t *testing.T) {
 	t.Parallel()
-	l, c := external(t, emulator.Options{})
+	l, c := external(t, emulator.Options{NoTelemetry: true})
 	c.expect("ping", c.do("GET", "/2018-06-01/ping", nil, nil), 200, "pong")
 	c.expect("unknown path", c.do("GET", "/2018-06-01/runtime/nothing", nil, nil), 404, "")
 	c.expect("restore", c.do("GET", "/2018-06-01/runtime/restore/next", nil, nil), 404, "")

@@ -63,7 +63,7 @@ func TestCollect(t *testing.T) {
 	var lines []string
 	l := &logs{sink: func(line Line) { lines = append(lines, line.Text) }}
 	long := strings.Repeat("x", 2*maxLine+5)
-	l.collect(strings.NewReader("one\r\n\n"+long+"\nlast"), Line{})
+	l.collect(strings.NewReader("one\r\n\n"+long+"\nlast"), Line{}, func(Line) {})
 	if lines[0] != "one" || lines[1] != "" || lines[len(lines)-1] != "last" {
 		t.Errorf("lines = %.20q", lines)
 	}

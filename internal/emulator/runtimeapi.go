@@ -54,7 +54,7 @@ func (l *Lambda) apiHandler() http.Handler {
 	on("POST "+x+"/init/error", (*environment).serveExtensionInitError)
 	on("POST "+x+"/exit/error", (*environment).serveExtensionExitError)
 
-	mux.HandleFunc("PUT /2022-07-01/telemetry", notSupported("Telemetry"))
+	on("PUT /2022-07-01/telemetry", (*environment).serveTelemetry)
 	if l.opts.SnapStart {
 		on("GET "+v+"/runtime/restore/next", (*environment).serveRestoreNext)
 		on("POST "+v+"/runtime/restore/error", (*environment).serveRestoreError)

@@ -34,6 +34,7 @@ func (e *environment) shutdown(reason string, hurry <-chan struct{}) {
 	})
 	e.thaw()
 
+	e.telemetry.flush()
 	finished := make(chan struct{})
 	defer close(finished)
 	go func() {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 )
 
@@ -26,7 +27,7 @@ const maxReply = 1 << 20
 // A Client talks to one Extensions API for one extension. Register comes
 // first; the other calls carry the identifier it received.
 type Client struct {
-	base       string
+	base       string // http://host:port/
 	http       *http.Client
 	identifier atomic.Value // string
 }
@@ -39,7 +40,7 @@ func New(addr string) (*Client, error) {
 		return nil, fmt.Errorf("extensions API at %q: want host:port, as in AWS_LAMBDA_RUNTIME_API", addr)
 	}
 	return &Client{
-		base: "http://" + addr + "/2020-01-01/extension/",
+		base: "http://" + addr + "/",
 		http: &http.Client{
 			// A proxy of the customer's, a redirect or a timeout would each be
 			// somebody else's word in a conversation with the platform.
@@ -58,10 +59,14 @@ func (c *Client) Identifier() string {
 	return id
 }
 
+// extensions is where the Extensions API begins.
+const extensions = "2020-01-01/extension/"
+
 // call makes one request and decodes a reply of the wanted status into reply
 // (nil: not decoded), whatever content type it claims: the SHUTDOWN event of
 // some services claims none.
-func (c *Client) call(ctx context.Context, method, path string, header http.Header, body any, want int, reply any) (http.Header, error) {
+func (c *Client) call(ctx context.Context, method, at string, header http.Header, body any, want int, reply any) (http.Header, error) {
+	path := strings.TrimPrefix(at, extensions) // as errors name it
 	var sent io.Reader = http.NoBody
 	if body != nil {
 		encoded, err := json.Marshal(body)
@@ -70,7 +75,7 @@ func (c *Client) call(ctx context.Context, method, path string, header http.Head
 		}
 		sent = bytes.NewReader(encoded)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, c.base+path, sent)
+	req, err := http.NewRequestWithContext(ctx, method, c.base+at, sent)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}

@@ -245,3 +245,25 @@ func TestNewRefusesAddress(t *testing.T) {
 		}
 	}
 }
+
+func TestSubscribe(t *testing.T) {
+	t.Parallel()
+	x := exchange{
+		method: "PUT", path: "/2022-07-01/telemetry", status: 200, reply: `"OK"`,
+		header: map[string]string{"Lambda-Extension-Identifier": "an-id", "Content-Type": "application/json"},
+		body: `{"buffering":{"maxBytes":262144,"maxItems":1000,"timeoutMs":1000},` +
+			`"destination":{"URI":"http://sandbox.localdomain:4000/x","protocol":"HTTP"},"schemaVersion":"2022-12-13","types":["platform"]}`,
+	}
+	stub := x
+	stub.status, stub.reply = 202, `{"errorMessage":"Telemetry API is not supported","errorType":"Telemetry.NotSupported"}`
+	c := serve(t, registers, x, stub)
+	register(t, c)
+	if err := c.Subscribe(t.Context(), lambdaapi.TelemetrySchema, "http://sandbox.localdomain:4000/x"); err != nil {
+		t.Errorf("Subscribe: %v", err)
+	}
+	var refusal *lambdaapi.Error
+	err := c.Subscribe(t.Context(), lambdaapi.TelemetrySchema, "http://sandbox.localdomain:4000/x")
+	if !errors.As(err, &refusal) || refusal.Type != "Telemetry.NotSupported" || refusal.Status != 202 {
+		t.Errorf("Subscribe to a stub: %v, want Telemetry.NotSupported", err)
+	}
+}

@@ -1,4 +1,4 @@
-// Package lambdaapi is a client of the Lambda Extensions API, written from the
+// Package lambdaapi is a client of the Lambda Extensions and Telemetry APIs, written from the
 // protocol. It owns the requests an external extension makes to the service
 // and the reading of its replies; it refuses to know why the extension runs or
 // what it does with an event.

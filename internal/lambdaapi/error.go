@@ -45,6 +45,10 @@ func (e *Error) remedy() string {
 		return "Managed Instances allow SHUTDOWN only: do not subscribe to INVOKE"
 	case "Extension.MissingExtensionIdentifier", "Extension.InvalidExtensionIdentifier", "Extension.UnknownExtensionIdentifier":
 		return "register first, with this environment's service"
+	case "Telemetry.NotSupported":
+		return "this is a local emulator without the Telemetry API"
+	case "Telemetry.SubscriptionClosed":
+		return "subscribe before the first poll for an event"
 	case "Extension.MissingHeader":
 		return "bug: a required header is missing"
 	}

@@ -27,6 +27,6 @@ func (c *Client) fault(ctx context.Context, path, kind, message string) error {
 		Type    string   `json:"errorType"`
 		Stack   []string `json:"stackTrace"`
 	}{message, kind, []string{}}
-	_, err := c.call(ctx, http.MethodPost, path, header, body, http.StatusAccepted, nil)
+	_, err := c.call(ctx, http.MethodPost, extensions+path, header, body, http.StatusAccepted, nil)
 	return err
 }

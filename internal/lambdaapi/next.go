@@ -69,7 +69,7 @@ func (c *Client) Next(ctx context.Context) (Event, error) {
 			Value string `json:"value"`
 		} `json:"tracing"`
 	}
-	if _, err := c.call(ctx, http.MethodGet, "event/next", c.identified(), nil, http.StatusOK, &wire); err != nil {
+	if _, err := c.call(ctx, http.MethodGet, extensions+"event/next", c.identified(), nil, http.StatusOK, &wire); err != nil {
 		return Event{}, err
 	}
 	event := Event{

@@ -33,7 +33,7 @@ func (c *Client) Register(ctx context.Context, name string, events ...EventType)
 	header := http.Header{headerName: {name}, headerFeature: {"accountId"}}
 	body := map[string][]EventType{"events": append([]EventType{}, events...)}
 	var function Function
-	reply, err := c.call(ctx, http.MethodPost, "register", header, body, http.StatusOK, &function)
+	reply, err := c.call(ctx, http.MethodPost, extensions+"register", header, body, http.StatusOK, &function)
 	if err != nil {
 		return Function{}, err
 	}

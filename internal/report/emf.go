@@ -14,6 +14,7 @@ type Metric string
 // The metrics that are not part of a summary.
 const (
 	Unprotected      Metric = "Unprotected"
+	Bypassed         Metric = "Bypassed"
 	ConfigFault      Metric = "ConfigFault"
 	ConfigUnknown    Metric = "ConfigUnknown"
 	TelemetryDropped Metric = "TelemetryDropped"
