@@ -9,7 +9,7 @@ LDFLAGS = -s -w -X github.com/merlon-security/merlon/internal/agent.Version=$(VE
 GOBUILD = CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -tags '$(TAGS)'
 RACE    = $(shell sh scripts/race.sh)
 
-.PHONY: help demo run test test-race test-pages lint layer cli score detection ftw otel parity templates bench fuzz fuzz-screen rules clean
+.PHONY: help demo run test test-race hostile test-pages lint layer cli score detection ftw otel parity templates bench fuzz fuzz-screen rules clean
 .DEFAULT_GOAL := help
 
 help: ## Explain the targets
@@ -31,6 +31,9 @@ test-race: ## Run the tests of everything concurrent with the race detector, whe
 	go test $(RACE) ./proxy/... ./internal/... ./layer/... ./extension/...
 	go test $(RACE) -run 'Concurrent' ./policy/screen/... ./policy/when
 	go test $(RACE) -tags '$(TAGS)' -run 'Concurrent' ./policy/waf
+
+hostile: ## Run the extension and a Node function in 128 MB of memory, under hostile events (needs Node, and a memory control group)
+	go test ./extension -run TestE4 -count=1 -v -merlon.hostile | grep -v '^        '
 
 lint: ## gofmt, go vet, staticcheck
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run gofmt -w on these"; exit 1; }

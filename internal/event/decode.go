@@ -159,6 +159,7 @@ func (d *decoder) tryParse(text, name string) (*parser, bool) {
 	p.mark = p.i
 	ok := p.parse()
 	d.nodes += len(p.nodes)
+	d.grow(len(p.nodes) * NodeContent)
 	if !ok {
 		p.settle()
 	}

@@ -146,7 +146,22 @@ type Limits struct {
 	// Introspection tells GraphQL documents apart that ask for the schema: a leaf
 	// beside each says so. It is no limit, but a thing only some want to know.
 	Introspection bool
+	// Memory, when not nil, is asked for whatever decoding makes ("memory").
+	Memory Memory
 }
+
+// Memory is what an event's decoding may take of memory that it shares with others.
+type Memory interface {
+	// Grow reports whether there are n bytes of content more.
+	Grow(n int) bool
+}
+
+// NodeContent is what a value of a document counts in Memory: it takes as much
+// as so many bytes of text.
+const NodeContent = 32
+
+// Over reports whether decoding reached the named limit.
+func (e *Event) Over(limit string) bool { return slices.Contains(e.Limits, limit) }
 
 // DefaultLimits covers everything Lambda can deliver: a synchronous event is at
 // most 6 MiB (AWS Lambda quotas), and one of them holds at most some hundred

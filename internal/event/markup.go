@@ -22,9 +22,12 @@ func (d *decoder) markup(val string, at leafAt) {
 			s = out
 		}
 	}
-	x := markupReader{s: s}
+	x := markupReader{s: s, most: max(0, d.lim.Nodes-len(d.ev.Leaves))}
 	if !x.run() || len(x.texts) == 0 || !d.spend(len(s)) || d.deep(at) {
 		return
+	}
+	if x.full {
+		d.limit("leaves")
 	}
 	d.layers++
 	defer func() { d.layers-- }()
@@ -44,8 +47,10 @@ func (d *decoder) markup(val string, at leafAt) {
 type markupReader struct {
 	s     string
 	i     int
-	open  []string
+	open  [][2]int32 // where the names of the open elements stand
 	texts []graphText
+	most  int // of texts: the rest is told by full, and stands in the string itself
+	full  bool
 }
 
 func (x *markupReader) run() bool {
@@ -127,6 +132,7 @@ func (x *markupReader) closing() bool {
 // tag reads a start tag with its attributes.
 func (x *markupReader) tag() bool {
 	x.i++
+	start := x.i
 	name := x.name()
 	if name == "" {
 		return false
@@ -138,7 +144,7 @@ func (x *markupReader) tag() bool {
 			return false
 		case x.s[x.i] == '>':
 			x.i++
-			x.open = append(x.open, name)
+			x.open = append(x.open, [2]int32{int32(start), int32(start + len(name))})
 			return true
 		case strings.HasPrefix(x.s[x.i:], "/>"):
 			x.i += 2
@@ -181,7 +187,12 @@ func (x *markupReader) blanks() {
 func (x *markupReader) node(s string) { x.add(x.element(), unescapeMarkup(s)) }
 
 func (x *markupReader) add(name, value string) {
-	if value = strings.TrimSpace(value); value != "" {
+	value = strings.TrimSpace(value)
+	switch {
+	case value == "":
+	case len(x.texts) >= x.most:
+		x.full = true
+	default:
 		x.texts = append(x.texts, graphText{name, value})
 	}
 }
@@ -190,7 +201,8 @@ func (x *markupReader) element() string {
 	if len(x.open) == 0 {
 		return ""
 	}
-	return x.open[len(x.open)-1]
+	at := x.open[len(x.open)-1]
+	return x.s[at[0]:at[1]]
 }
 
 // unescapeMarkup resolves the references that need no document type.

@@ -123,6 +123,18 @@ func (d *decoder) spend(n int) bool {
 		d.limit("decoded")
 		return false
 	}
+	if !d.grow(n) {
+		return false
+	}
 	d.decoded += n
 	return true
+}
+
+// grow asks for memory for n bytes of content.
+func (d *decoder) grow(n int) bool {
+	if d.lim.Memory == nil || d.lim.Memory.Grow(n) {
+		return true
+	}
+	d.limit("memory")
+	return false
 }

@@ -46,6 +46,8 @@ type Guard struct {
 	Reporter Reporter
 	Redactor verdict.Redactor
 	Limits   event.Limits
+	// Memory is what all events share; nil bounds each alone.
+	Memory *Memory
 	// Keeper is where removed records go; without one only records that can be
 	// read again at their source are removed.
 	Keeper Keeper
@@ -161,7 +163,9 @@ func (g *Guard) Judge(ctx context.Context, body []byte, header http.Header, dead
 		ctx, cancel = context.WithTimeout(ctx, g.allowance(deadline.Sub(start)))
 		defer cancel()
 	}
-	found, err := g.look(ctx, &j, body, header)
+	var held *lease
+	defer func() { held.release() }()
+	found, err := g.look(ctx, &j, &held, body, header)
 	if j.Event == nil {
 		j.Event = &event.Event{Source: event.Direct}
 	}
@@ -180,11 +184,11 @@ func (g *Guard) allowance(left time.Duration) time.Duration {
 
 // look decodes and inspects. A panic in either is an error: the invocation goes
 // on, by the policy for faults.
-func (g *Guard) look(ctx context.Context, j *Judgement, body []byte, header http.Header) (found verdict.Inspection, err error) {
+func (g *Guard) look(ctx context.Context, j *Judgement, held **lease, body []byte, header http.Header) (found verdict.Inspection, err error) {
 	defer recovered(&err)
 	lim := g.limits()
 	lim.Until, _ = ctx.Deadline() // zero where there is none
-	j.Event = event.Decode(body, header, lim)
+	j.Event, *held = g.decode(ctx, body, header, lim)
 	err = g.search(ctx, j.Event, &found)
 	return found, err
 }
