@@ -35,6 +35,14 @@ test-race: ## Run the tests of everything concurrent with the race detector, whe
 hostile: ## Run the extension and a Node function in 128 MB of memory, under hostile events (needs Node, and a memory control group)
 	go test ./extension -run TestE4 -count=1 -v -merlon.hostile | grep -v '^        '
 
+.PHONY: test-runtimes soak
+test-runtimes: ## Compare Go, Node, bash and Python directly and behind the layer (Node 20, npm, Python 3, curl; UPDATE=1 writes docs/PARITY.md)
+	@set -e; ric=$$(scripts/runtimes/install.sh); set -x; \
+	go test ./internal/runtimes -count=1 -timeout 10m -merlon.node "$$ric" -merlon.soak 3000 $(if $(UPDATE),-run 'TestParity$$' -update)
+
+soak: ## Send 100,000 mixed invocations through one environment: none lost or doubled, no leak (SOAK=n for another number)
+	go test ./internal/runtimes -run TestSoak -count=1 -timeout 2h -v -merlon.soak $(or $(SOAK),100000)
+
 lint: ## gofmt, go vet, staticcheck
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run gofmt -w on these"; exit 1; }
 	go vet ./...

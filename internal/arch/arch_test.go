@@ -49,6 +49,7 @@ var allowed = map[string][]string{
 	"internal/review/cloudwatch":  {},
 	"internal/review/replay":      {"internal/verdict"},
 	"internal/telemetry":          {},
+	"internal/runtimes":           {},
 	"internal/traffic":            {"internal/emulator"},
 	"internal/verdict":            {},
 	"layer/bundle":                {},

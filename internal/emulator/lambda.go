@@ -165,6 +165,16 @@ func (l *Lambda) rest() {
 	}
 }
 
+// Idle returns when no invocation is under way: the runtime has polled again
+// or is gone. Callers have their answers before that.
+func (l *Lambda) Idle(ctx context.Context) error {
+	if err := l.takeTurn(ctx); err != nil {
+		return err
+	}
+	l.passTurn()
+	return nil
+}
+
 // Close ends the environment as Lambda does (SHUTDOWN to the extensions,
 // SIGTERM and SIGKILL to the runtime) and returns when no process is left. A
 // running invocation is interrupted; waiting ones get ErrClosed. When ctx ends

@@ -48,6 +48,10 @@ type Options struct {
 	// lines, one call at a time. It must not call back into the Lambda.
 	Logs func(Line)
 
+	// Trace, when set, receives every call of the Runtime and Extensions APIs
+	// once it was answered, from the goroutine that served it.
+	Trace func(Call)
+
 	// InitTimeout bounds the INIT phase; default 10 s. An INIT that fails is
 	// repeated inside the invocation, bounded by the function's timeout.
 	InitTimeout time.Duration

@@ -63,7 +63,7 @@ func (l *Lambda) apiHandler() http.Handler {
 	if l.opts.Concurrency == 0 {
 		mux.HandleFunc("PUT /2020-08-15/logs", notSupported("Logs"))
 	}
-	return refuseBrowsers(mux)
+	return l.traced(refuseBrowsers(mux))
 }
 
 // notSupported answers a subscription as AWS's own emulator does: clients are

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -51,7 +50,7 @@ func startSite(ctx context.Context, opt, taskRoot, recipient string) (*site, err
 		if err != nil {
 			return nil, err
 		}
-		port, err := freePort()
+		port, err := emulator.FreeAddr()
 		if err != nil {
 			return nil, err
 		}
@@ -73,17 +72,6 @@ func startSite(ctx context.Context, opt, taskRoot, recipient string) (*site, err
 		s.fronts[name] = httptest.NewServer(h)
 	}
 	return s, nil
-}
-
-// freePort picks a port, so that the demo runs beside whatever else uses the
-// default one.
-func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	return l.Addr().String(), nil
 }
 
 func (s *site) close(err error) error {

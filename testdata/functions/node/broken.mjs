@@ -1,0 +1,3 @@
+// A function that cannot be loaded.
+console.log("start");
+throw new Error("cannot start");
