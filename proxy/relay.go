@@ -58,6 +58,7 @@ type Relay struct {
 	pollCtx    context.Context // ends first: long polls never end by themselves
 	cancelPoll context.CancelFunc
 	background group        // flights and idle calls
+	deaf       atomic.Bool  // the observer has panicked
 	ended      atomic.Int64 // invocations that ended since idle work beside them last came to rest
 }
 
@@ -201,7 +202,24 @@ func (rl *Relay) contain() {
 	}
 }
 
-func (rl *Relay) report(e Event) { rl.observer.Observe(e) }
+// report survives the observer: half of what is reported comes from goroutines in
+// which a panic would end the process.
+func (rl *Relay) report(e Event) {
+	defer func() {
+		if v := recover(); v != nil {
+			rl.observerFailed(v)
+		}
+	}()
+	rl.observer.Observe(e)
+}
+
+// observerFailed tells the observer what became of its last call, once.
+func (rl *Relay) observerFailed(cause any) {
+	defer func() { _ = recover() }() // nobody else could be told of it
+	if rl.deaf.CompareAndSwap(false, true) {
+		rl.observer.Observe(panicked(RelayFault, "", "observe", cause))
+	}
+}
 
 // serverLog reports what net/http would print.
 type serverLog struct{ rl *Relay }

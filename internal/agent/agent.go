@@ -63,10 +63,10 @@ func applyFile(p *policy.Policy, cfg *config.Config) error {
 	if err != nil {
 		return fmt.Errorf("read policy file: %w", err)
 	}
-	f, err := policy.Parse(data)
-	if err != nil {
+	var f *policy.File
+	if err := contained(func() (err error) { f, err = policy.Parse(data); return err }); err != nil {
 		err = fmt.Errorf("%q: %w", cfg.Policy, err)
-		return errors.Join(err, policy.Salvage(data).Apply(p))
+		return errors.Join(err, contained(func() error { return policy.Salvage(data).Apply(p) }))
 	}
 	if f.Paranoia > 0 && cfg.Source("MERLON_PARANOIA") != config.FromEnvironment {
 		cfg.Paranoia = f.Paranoia

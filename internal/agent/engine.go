@@ -19,10 +19,10 @@ type engine struct {
 // warm builds what the engine left for after registration, and tries it.
 func (e *engine) warm(ctx context.Context) error {
 	if e.err == nil {
-		e.err = e.waf.Warm()
+		e.err = contained(e.waf.Warm)
 	}
 	if e.err == nil {
-		e.err = e.waf.Rehearse(ctx)
+		e.err = contained(func() error { return e.waf.Rehearse(ctx) })
 	}
 	return e.err
 }

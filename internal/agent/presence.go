@@ -31,7 +31,12 @@ type presence struct {
 // has registered.
 const patience = 5 * time.Second
 
-func (p *presence) watch() { p.timer = time.AfterFunc(patience, p.check) }
+func (p *presence) watch() {
+	p.timer = time.AfterFunc(patience, func() {
+		// Nobody hears of a fault in a check: that is repeated at SHUTDOWN.
+		_ = contained(func() error { p.check(); return nil })
+	})
+}
 
 func (p *presence) stop() {
 	if p.timer != nil {

@@ -119,10 +119,14 @@ func (x *extension) loadProfile() error {
 		}
 		return nil
 	}
-	d, err := LoadProfile(x.cfg, x.environ["AWS_LAMBDA_FUNCTION_NAME"])
-	if err == nil && x.guard != nil {
-		err = SetProfile(x.guard, x.cfg, d)
-	}
+	var d *profile.Document
+	err := contained(func() (err error) {
+		d, err = LoadProfile(x.cfg, x.environ["AWS_LAMBDA_FUNCTION_NAME"])
+		if err == nil && x.guard != nil {
+			err = SetProfile(x.guard, x.cfg, d)
+		}
+		return err
+	})
 	if err != nil {
 		x.profileMissing(err)
 		if x.policy.FailClosed {

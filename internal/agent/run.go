@@ -183,9 +183,12 @@ func (x *extension) open() error {
 		return nil
 	}
 	if x.policy.Mode != verdict.Off {
-		o := EngineOptions(x.cfg, x.policy)
-		o.Responses.Environ = x.raw // an extension has the function's variables
-		x.engine.waf, x.engine.err = waf.New(o)
+		x.engine.err = contained(func() (err error) {
+			o := EngineOptions(x.cfg, x.policy)
+			o.Responses.Environ = x.raw // an extension has the function's variables
+			x.engine.waf, err = waf.New(o)
+			return err
+		})
 	}
 	relay, err := x.newRelay()
 	if err != nil {
@@ -195,8 +198,14 @@ func (x *extension) open() error {
 		return err
 	}
 	x.relay = relay
-	go func() { x.served <- relay.Serve() }()
+	go func() { x.served <- contained(relay.Serve) }()
 	return nil
+}
+
+// contained calls work whose panic is an error like any other.
+func contained(work func() error) (err error) {
+	defer verdict.Recover(&err)
+	return work()
 }
 
 // start does what may be done after registration: it checks that the
@@ -274,10 +283,7 @@ func (x *extension) invokeMode() string {
 // would be lost; then the process.
 func (x *extension) untilShutdown(ctx context.Context) error {
 	next := make(chan error, 1)
-	go func() {
-		_, err := x.api.Next(ctx)
-		next <- err
-	}()
+	go func() { next <- x.poll(ctx) }()
 	var err error
 	select {
 	case err = <-next:
@@ -304,6 +310,23 @@ func (x *extension) untilShutdown(ctx context.Context) error {
 	}
 	x.reporter.Close(closing)
 	return err
+}
+
+// poll waits for SHUTDOWN. A fault of ours in it does not end the environment:
+// events are relayed on, and Lambda ends it with SIGKILL.
+func (x *extension) poll(ctx context.Context) (err error) {
+	polled := false
+	err = contained(func() error {
+		_, err := x.api.Next(ctx)
+		polled = true
+		return err
+	})
+	if polled {
+		return err
+	}
+	x.log.Error("the poll of the extension ended, SHUTDOWN will not be noticed", zap.Error(err))
+	<-ctx.Done()
+	return nil
 }
 
 const (

@@ -185,7 +185,7 @@ func (g *Guard) allowance(left time.Duration) time.Duration {
 // look decodes and inspects. A panic in either is an error: the invocation goes
 // on, by the policy for faults.
 func (g *Guard) look(ctx context.Context, j *Judgement, held **lease, body []byte, header http.Header) (found verdict.Inspection, err error) {
-	defer recovered(&err)
+	defer verdict.Recover(&err)
 	lim := g.limits()
 	lim.Until, _ = ctx.Deadline() // zero where there is none
 	j.Event, *held = g.decode(ctx, body, header, lim)
@@ -212,13 +212,6 @@ func (g *Guard) search(ctx context.Context, ev *event.Event, found *verdict.Insp
 	rest, err := g.Engine.Inspect(ctx, ev)
 	*found = own.And(rest)
 	return errors.Join(ownErr, err)
-}
-
-// recovered makes an error of a panic. It is deferred.
-func recovered(err *error) {
-	if v := recover(); v != nil {
-		*err = verdict.Panic(v, debug.Stack())
-	}
 }
 
 func (g *Guard) conclude(j *Judgement, body []byte, found verdict.Inspection, fault error) {

@@ -219,7 +219,7 @@ func (r *response) engine(call func() ([]verdict.Finding, error)) {
 	start := r.g.Now()
 	defer func() { r.cost += r.g.Now().Sub(start) }()
 	fs, err := func() (fs []verdict.Finding, err error) {
-		defer recovered(&err)
+		defer verdict.Recover(&err)
 		return call()
 	}()
 	r.found.Findings = append(r.found.Findings, fs...)

@@ -64,7 +64,7 @@ func (g *Guard) remove(ctx context.Context, j *Judgement, body []byte, header ht
 // operate makes the removal. A panic in it is an error: the records are known to
 // be bad, and the policy for faults must not deliver them.
 func (g *Guard) operate(ctx context.Context, j *Judgement, body []byte, header http.Header, found verdict.Inspection) (out answer.Removal, err error) {
-	defer recovered(&err)
+	defer verdict.Recover(&err)
 	out, err = answer.Remove(body, j.Event, j.removed.records, j.Verdict.Records, j.ID, g.Answers)
 	if err == nil && out.Event != nil {
 		err = g.recheck(ctx, out.Event, header, j, found)
@@ -156,7 +156,7 @@ func (g *Guard) keep(ctx context.Context, j *Judgement, inv *proxy.Invocation) {
 // durable calls the keeper within the invocation's time. That is the one call in
 // band, and only events of which records are removed pay for it.
 func (g *Guard) durable(ctx context.Context, k Kept, deadline time.Time) (err error) {
-	defer recovered(&err)
+	defer verdict.Recover(&err)
 	if !deadline.IsZero() {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, max(0, deadline.Sub(g.Now())-reserve))

@@ -327,3 +327,38 @@ func TestLogThatTakesNothing(t *testing.T) {
 		t.Errorf("%d records in the log, want 2", n)
 	}
 }
+
+// panickyWriter panics at the first write.
+type panickyWriter struct {
+	bytes.Buffer
+	panicked bool
+}
+
+func (w *panickyWriter) Write(p []byte) (int, error) {
+	if !w.panicked {
+		w.panicked = true
+		panic("planted")
+	}
+	return w.Buffer.Write(p)
+}
+
+func TestLogThatPanics(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	o := b.options("log", true)
+	var out panickyWriter
+	o.Out = &out
+	k, err := quarantine.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := k.Keep(t.Context(), entry(event.SQS, attack)); err == nil || strings.Contains(err.Error(), "planted") {
+		t.Errorf("Keep = %v, want an error that does not quote the panic", err)
+	}
+	if err := k.Keep(t.Context(), entry(event.SQS, attack)); err != nil {
+		t.Errorf("Keep of the same record, when the log works again: %v", err)
+	}
+	if recs := b.opened(&out); len(recs) != 1 {
+		t.Errorf("%d records in the log, want the one that was kept", len(recs))
+	}
+}

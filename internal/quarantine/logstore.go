@@ -6,6 +6,8 @@ import (
 	"io"
 	"sync"
 	"time"
+
+	"github.com/merlon-security/merlon/internal/verdict"
 )
 
 // logBytesPerMinute caps what an environment writes to the log. Logs are paid
@@ -49,7 +51,10 @@ func (l *logStore) put(ctx context.Context, _ string, lines [][]byte) error {
 	}
 }
 
-func (l *logStore) write(lines [][]byte) error {
+// write survives a log that panics: the records are failed then, as when it takes
+// nothing.
+func (l *logStore) write(lines [][]byte) (err error) {
+	defer verdict.Recover(&err)
 	for _, line := range lines {
 		n, err := l.out.Write(line)
 		if err == nil && n < len(line) {

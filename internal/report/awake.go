@@ -11,7 +11,7 @@ import (
 // answered long ago would be sent again. Of a freeze, a ticker tells one tick.
 func awake(parent context.Context, tick time.Duration, ticks int) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(parent)
-	go func() {
+	go func() { // calls nothing that panics
 		t := time.NewTicker(tick)
 		defer t.Stop()
 		for range ticks {

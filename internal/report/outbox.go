@@ -5,8 +5,11 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
+	"runtime/debug"
 	"sync"
 	"time"
+
+	"github.com/merlon-security/merlon/internal/verdict"
 )
 
 const (
@@ -159,18 +162,48 @@ func (o *outbox) deliver(ctx context.Context, done chan struct{}) {
 		o.done = nil
 		close(done)
 	}()
+	defer o.contain()
 	for ctx.Err() == nil {
 		batch := o.head()
 		if len(batch) == 0 {
 			return
 		}
-		request, cancel := awake(ctx, requestTick, requestTicks)
-		receipt, err := o.sink.Send(request, batch)
-		cancel()
-		if !o.settle(batch, receipt, err) {
+		receipt, err := o.send(ctx, batch)
+		more, notice := o.settle(batch, receipt, err)
+		if notice != nil {
+			// Not under the lock: what is told is queued by a Reporter, who may be
+			// adding to this outbox.
+			tell(o.note, *notice)
+		}
+		if !more {
 			return
 		}
 	}
+}
+
+// send makes one request. What makes the sink panic would do so again.
+func (o *outbox) send(ctx context.Context, batch []Item) (receipt Receipt, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			receipt, err = Receipt{}, &Refusal{Err: verdict.Panic(v, debug.Stack()), Final: true}
+		}
+	}()
+	request, cancel := awake(ctx, requestTick, requestTicks)
+	defer cancel()
+	return o.sink.Send(request, batch)
+}
+
+// contain is deferred where a panic would end the process. What is queued stays,
+// and is tried again later.
+func (o *outbox) contain() {
+	v := recover()
+	if v == nil {
+		return
+	}
+	o.mu.Lock()
+	o.rest = o.now().Add(longestPause)
+	o.mu.Unlock()
+	tell(o.note, Notice{Sink: o.sink.Name(), Message: "telemetry was not sent", Err: verdict.Panic(v, debug.Stack())})
 }
 
 // head returns the next batch, without what fits no request.
@@ -178,7 +211,7 @@ func (o *outbox) head() []Item {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for len(o.queue) > 0 {
-		if n := o.sink.Batch(o.queue); n > 0 {
+		if n := o.fits(); n > 0 {
 			return o.queue[:n:n]
 		}
 		o.dropped++
@@ -187,20 +220,32 @@ func (o *outbox) head() []Item {
 	return nil
 }
 
-// settle books what came of an attempt, and reports whether to go on at once.
-func (o *outbox) settle(batch []Item, receipt Receipt, err error) bool {
+// fits is how many items the sink takes at once. One that makes it panic fits
+// nothing.
+func (o *outbox) fits() (n int) {
+	defer func() {
+		if recover() != nil { // the item is counted with those that are too long
+			n = 0
+		}
+	}()
+	return min(o.sink.Batch(o.queue), len(o.queue))
+}
+
+// settle books what came of an attempt, and reports whether to go on at once, and
+// what people should know of it.
+func (o *outbox) settle(batch []Item, receipt Receipt, err error) (more bool, notice *Notice) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	now := o.now()
 	if len(batch) > len(o.queue) {
-		return false // finish has given the queue up
+		return false, nil // finish has given the queue up
 	}
 	if err == nil {
 		o.dropped += receipt.Rejected
 		o.cut(len(batch))
 		if len(receipt.Again) == 0 {
 			o.failures, o.tries = 0, 0
-			return true
+			return true, nil
 		}
 		o.prepend(receipt.Again)
 		err = errors.New("a part was not taken")
@@ -218,15 +263,15 @@ func (o *outbox) settle(batch []Item, receipt Receipt, err error) bool {
 		o.dropped += lost
 		o.cut(lost)
 		o.tries = 0
-		o.note(Notice{Sink: o.sink.Name(), Message: "telemetry given up", Dropped: lost, Err: err})
+		notice = &Notice{Sink: o.sink.Name(), Message: "telemetry given up", Dropped: lost, Err: err}
 	} else if o.failures == openAfter {
-		o.note(Notice{Sink: o.sink.Name(), Message: "telemetry endpoint does not work, one attempt a minute", Err: err})
+		notice = &Notice{Sink: o.sink.Name(), Message: "telemetry endpoint does not work, one attempt a minute", Err: err}
 	}
 	o.rest = now.Add(o.pause(refusal.After))
 	if refusal.After > 0 {
 		o.wish = o.rest
 	}
-	return false
+	return false, notice
 }
 
 // pause is how long to wait after a failure.

@@ -12,6 +12,7 @@ package report
 import (
 	"context"
 	"io"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -74,6 +75,7 @@ type Reporter struct {
 
 	writing chan struct{} // holds the right to write, and so the order of lines
 	stuck   atomic.Bool   // somebody waited in vain for a write to return
+	told    atomic.Bool   // of a fault of our own
 	kick    chan struct{}
 }
 
@@ -127,7 +129,7 @@ func (r *Reporter) Run(ctx context.Context) {
 		case <-clock:
 			r.expire()
 			r.Flush()
-			r.start(ctx)
+			_ = r.start(ctx)
 		case <-ctx.Done():
 			return
 		}
@@ -147,6 +149,7 @@ func (r *Reporter) wake() {
 // the line is counted and dropped; the sequence number that is missing tells
 // which it was.
 func (r *Reporter) Add(rec verdict.Record) {
+	defer r.contain()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.repeats.absorb(&rec, r.o.Now()) {
@@ -159,6 +162,7 @@ func (r *Reporter) Add(rec verdict.Record) {
 
 // Count counts an invocation.
 func (r *Reporter) Count(c verdict.Count) {
+	defer r.contain()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.o.Now()
@@ -183,6 +187,7 @@ func (r *Reporter) cut() {
 
 // expire ends a window that is over by the clock.
 func (r *Reporter) expire() {
+	defer r.contain()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if now := r.o.Now(); r.window.due(now) || r.repeats.due(now) {
@@ -284,6 +289,7 @@ func (r *Reporter) Idle(ctx context.Context, until time.Time) {
 
 // start has the sinks send what is due.
 func (r *Reporter) start(ctx context.Context) (under []<-chan struct{}) {
+	defer r.contain()
 	for _, o := range r.outboxes {
 		if done := o.start(ctx); done != nil {
 			under = append(under, done)
@@ -327,18 +333,17 @@ const (
 // Close ends the window, writes everything, and has the sinks send everything
 // until ctx ends. What could not be sent is counted in the last line.
 func (r *Reporter) Close(ctx context.Context) {
-	r.mu.Lock()
-	r.cut()
-	r.mu.Unlock()
+	r.end((*Reporter).cut)
 	logged, cancel := context.WithTimeout(ctx, logShare)
 	r.FlushWithin(logged)
 	cancel()
-	r.mu.Lock()
-	r.encodeClosed() // if the log takes nothing, the sinks hear of the window all the same
-	r.mu.Unlock()
+	r.end((*Reporter).encodeClosed) // if the log takes nothing, the sinks hear of the window all the same
 	var all sync.WaitGroup
 	for _, o := range r.outboxes {
-		all.Go(func() { o.finish(ctx) })
+		all.Go(func() {
+			defer o.contain()
+			o.finish(ctx)
+		})
 	}
 	all.Wait()
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastLine)
@@ -366,21 +371,43 @@ func (r *Reporter) mayWrite(ctx context.Context) bool {
 	}
 }
 
+// end does a part of Close that needs the lock.
+func (r *Reporter) end(part func(*Reporter)) {
+	defer r.contain()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	part(r)
+}
+
 // writeOne writes the oldest line in one call, so that lines of other processes
-// cannot end up inside it, and gives the right to write back.
+// cannot end up inside it, and gives the right to write back. After a fault of our
+// own the others wait for the next occasion: each could have the same.
 func (r *Reporter) writeOne() bool {
 	defer func() { <-r.writing }()
-	line, ok := r.oldest()
-	if !ok {
+	wrote, lost, err := r.writeOldest()
+	if err != nil {
+		r.lose(lost, err)
 		return false
+	}
+	return wrote
+}
+
+// writeOldest returns how many lines are lost if it fails.
+func (r *Reporter) writeOldest() (wrote bool, stands int, err error) {
+	defer verdict.Recover(&err)
+	stands = 1
+	line, stands, ok := r.oldest()
+	if !ok {
+		return false, 0, nil
 	}
 	// There is nowhere to report a failure to write to stdout to.
 	_, _ = r.o.Out.Write(line)
 	r.stuck.Store(false)
-	return true
+	return true, stands, nil
 }
 
-func (r *Reporter) oldest() ([]byte, bool) {
+// oldest takes the line that is to be written next, which stands for as many.
+func (r *Reporter) oldest() (line []byte, stands int, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.queue) == 0 {
@@ -393,22 +420,53 @@ func (r *Reporter) oldest() ([]byte, bool) {
 			n += o.takeDropped()
 		}
 		if n == 0 {
-			return nil, false
+			return nil, 0, false
 		}
-		return r.metrics(map[Metric]float64{TelemetryDropped: float64(n)}), true
+		return r.metrics(map[Metric]float64{TelemetryDropped: float64(n)}), n, true
 	}
-	line := r.queue[0]
+	line = r.queue[0]
 	r.queue = r.queue[1:]
-	return line, true
+	return line, 1, true
 }
 
-// encodeClosed queues what the windows that are over have left to say.
+// encodeClosed queues what the windows that are over have left to say. Each thing
+// is taken before it is encoded: one that cannot be must not come again.
 func (r *Reporter) encodeClosed() {
-	for _, c := range r.closed {
-		for _, rep := range c.repeats {
+	for len(r.closed) > 0 {
+		c := &r.closed[0]
+		for len(c.repeats) > 0 {
+			rep := c.repeats[0]
+			c.repeats = c.repeats[1:]
 			r.verdict(rep.record())
 		}
-		r.summarize(c.window)
+		over := c.window
+		r.closed = r.closed[1:]
+		r.summarize(over)
 	}
 	r.closed = nil
+}
+
+// contain is deferred where a panic would cost the invocation, or the process. A
+// line is lost by it.
+func (r *Reporter) contain() {
+	if v := recover(); v != nil {
+		r.lose(1, verdict.Panic(v, debug.Stack()))
+	}
+}
+
+// lose counts lines that a fault of our own has cost, and tells of the first: the
+// notice is a line as well.
+func (r *Reporter) lose(lines int, err error) {
+	r.mu.Lock()
+	r.dropped += lines
+	r.mu.Unlock()
+	if r.told.CompareAndSwap(false, true) {
+		tell(r.o.Notify, Notice{Sink: "log", Message: "a line could not be written", Dropped: lines, Err: err})
+	}
+}
+
+// tell survives whoever is told.
+func tell(notify func(Notice), n Notice) {
+	defer func() { _ = recover() }() // nobody else could be told of it
+	notify(n)
 }

@@ -3,6 +3,7 @@ package verdict
 import (
 	"fmt"
 	"runtime"
+	"runtime/debug"
 	"strings"
 )
 
@@ -14,6 +15,14 @@ func Panic(cause any, stack []byte) error {
 		return fmt.Errorf("bug: panic: %s at %s", err.Error(), site(stack))
 	}
 	return fmt.Errorf("bug: panic: %T at %s", cause, site(stack))
+}
+
+// Recover makes an error of a panic. It is deferred itself, so that it can
+// recover.
+func Recover(err *error) {
+	if v := recover(); v != nil {
+		*err = Panic(v, debug.Stack())
+	}
 }
 
 // site finds the frame below the panic itself; that of a nil pointer has the
