@@ -23,6 +23,7 @@ var contained = map[string]string{
 	"internal/report/outbox.go start":       "deliver contains itself",
 	"internal/report/report.go Close":       "contains itself",
 	"internal/report/report.go FlushWithin": "Flush recovers",
+	"internal/telemetry/listener.go Listen": "net/http contains each request, and Accept counts only",
 	"policy/waf/within.go within":           "recovers; the other waits only",
 	"proxy/group.go close":                  "waits only",
 	"proxy/group.go start":                  "fly and callIdle recover, and report survives its observer",

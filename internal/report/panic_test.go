@@ -8,7 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/merlon-security/merlon/internal/report")
+	"github.com/merlon-security/merlon/internal/report"
+)
 
 // panicking panics at the writes it is told to.
 type panicking struct {
