@@ -69,6 +69,9 @@ func (c *Checker) Check(ev *event.Event) []Departure {
 	if arn := ev.Caller.SourceARN; arn != "" && !trigger.words["@*"] && !trigger.words["@"+arn] {
 		out = append(out, Departure{Dimension: Sources, Record: -1, Expected: fmt.Sprintf("one of %d sources", len(trigger.words)-1), Seen: "another source"})
 	}
+	if trigger.partial {
+		return out
+	}
 	route := trigger.find(at[1:])
 	if route == nil || len(at) > 1 && !route.words["."] {
 		return append(out, Departure{Dimension: Routes, Record: -1, Expected: "a known route", Seen: trigger.shown(at[1:])})

@@ -52,7 +52,7 @@ type Trigger struct {
 	Trigger string   `yaml:"trigger"`
 	Sources []string `yaml:"sources"` // ARNs; absent: any
 	Event   []Field  `yaml:"event"`   // of an event that is not HTTP
-	Routes  []Route  `yaml:"routes"`
+	Routes  []Route  `yaml:"routes"`  // absent, and no event: nothing below the trigger is compared
 }
 
 // Route is a method and a path, in which a segment in braces stands for any of
@@ -404,6 +404,7 @@ func compile(d *Document) *shape {
 		if len(t.Sources) == 0 {
 			trigger.learn("@*")
 		}
+		trigger.partial = len(t.Event)+len(t.Routes) == 0
 		trigger.fields(t.Event)
 		for j := range t.Routes {
 			r := &t.Routes[j]

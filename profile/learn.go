@@ -75,6 +75,9 @@ type Sample struct {
 	items  []novelty
 }
 
+// Empty reports whether nothing in the event was new.
+func (s *Sample) Empty() bool { return len(s.items) == 0 }
+
 type novelty struct {
 	at    Place
 	look  look
@@ -284,6 +287,39 @@ func (e *Evidence) Apply(env string, d Delta) error {
 		}
 	}
 	return nil
+}
+
+// Split cuts a delta into some of at most so many bytes each as JSON, roughly, so
+// that each fits on a line. Only the last is Full.
+func (d Delta) Split(most int) (out []Delta) {
+	one := d
+	one.Items, one.Full = nil, false
+	size := 0
+	add := func(place Place, marks []string, bytes int) {
+		if size > 0 && size+bytes > most {
+			out = append(out, one)
+			one.Items, size = nil, 0
+		}
+		one.Items = append(one.Items, DeltaItem{place, marks})
+		size += bytes
+	}
+	for _, item := range d.Items {
+		head := 16
+		for _, step := range item.Place {
+			head += 6*len(step) + 3 // at worst every byte is escaped
+		}
+		from, bytes := 0, head
+		for i, m := range item.Marks {
+			if n := 6*len(m) + 3; bytes+n > most && i > from {
+				add(item.Place, item.Marks[from:i], bytes)
+				from, bytes = i, head
+			}
+			bytes += 6*len(m) + 3
+		}
+		add(item.Place, item.Marks[from:], bytes)
+	}
+	one.Full = d.Full
+	return append(out, one)
 }
 
 // check refuses what is no place or no mark.

@@ -184,6 +184,17 @@ func TestLearnAndCheck(t *testing.T) {
 			}
 		}
 	}
+	open, err := Parse([]byte("apiVersion: merlon.dev/v1\nkind: Profile\nmetadata: {version: 1}\ningress:\n  - trigger: function-url\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	triggers, err := NewChecker(open)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := triggers.Check(order(func(o object) { o["isAdmin"] = true }).decode(t)); len(got) > 0 {
+		t.Errorf("a list of triggers compares more than triggers: %+v", got)
+	}
 	foreign := event.Decode([]byte(`{"Records":[{"eventSource":"aws:s3","s3":{"object":{"key":"a"}}}]}`), nil, event.DefaultLimits())
 	if got := c.Check(foreign); len(got) != 1 || got[0].Dimension != Triggers {
 		t.Errorf("a foreign trigger: %+v", got)

@@ -15,7 +15,7 @@ type shape struct {
 	anything *shape // for any segment or any member
 	known    look
 	words    map[string]bool
-	partial  bool   // of a route: its fields are not compared
+	partial  bool   // what is below a route, or a trigger, is not compared
 	field    *Field // of a compiled profile; nil for what is no field
 }
 

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 
 	"net/http"
 	"os"
@@ -11,13 +14,16 @@ import (
 	"time"
 
 	"github.com/merlon-security/merlon/internal/event"
+	"github.com/merlon-security/merlon/internal/report/read"
 	"github.com/merlon-security/merlon/internal/signed"
+	"github.com/merlon-security/merlon/internal/verdict"
 	"github.com/merlon-security/merlon/profile"
 )
 
 // profileCmd makes, compares and signs behavioural profiles.
 type profileCmd struct {
 	Learn   profileLearnCmd   `cmd:"" help:"Gather evidence from recorded events, one JSON object a line."`
+	Pull    profilePullCmd    `cmd:"" help:"Gather evidence from what environments wrote to the log."`
 	Merge   profileMergeCmd   `cmd:"" help:"Merge evidence files into one."`
 	Build   profileBuildCmd   `cmd:"" help:"Make the profile that evidence supports."`
 	Review  profileReviewCmd  `cmd:"" help:"List what evidence has that is not normal yet, and what it waits for."`
@@ -78,6 +84,66 @@ func (c *profileLearnCmd) Run(std stdio) error {
 		fmt.Fprintln(std.err, "merlon: the events have more that is new than one environment may tell: what came later is not in the evidence")
 	}
 	return all.Write(std.out)
+}
+
+type profilePullCmd struct {
+	logFlags
+	Function string `help:"Function to gather evidence of; the only one in the log if it is not named."`
+	Into     string `help:"Evidence file to add to; made if it is not there. Otherwise evidence goes to standard output."`
+}
+
+// Run adds what is in the log to the evidence. Reading the same lines again
+// changes nothing.
+func (c *profilePullCmd) Run(ctx context.Context, std stdio) error {
+	byFunction := map[string]*profile.EvidenceFile{}
+	log, err := c.readWith(ctx, std, func(env verdict.Env, l *read.Learned) error {
+		var d profile.Delta
+		if err := json.Unmarshal(l.Delta, &d); err != nil {
+			return fmt.Errorf("delta: %w", err)
+		}
+		f := byFunction[l.Function]
+		if f == nil {
+			f = &profile.EvidenceFile{Function: l.Function, Code: l.CodeID, Evidence: profile.NewEvidence()}
+			byFunction[l.Function] = f
+		}
+		if f.Code != l.CodeID {
+			f.Code = ""
+		}
+		return f.Evidence.Apply(env.ID, d)
+	})
+	if err != nil {
+		return err
+	}
+	for _, p := range log.Problems {
+		fmt.Fprintf(std.err, "merlon: %s: %s: %s\n", p.At, p.Kind, p.Text)
+	}
+	names := slices.Sorted(maps.Keys(byFunction))
+	switch {
+	case c.Function == "" && len(names) == 1:
+		c.Function = names[0]
+	case c.Function == "" && len(names) > 1:
+		return fmt.Errorf("the log has evidence of %s: name one with --function", strings.Join(names, ", "))
+	case byFunction[c.Function] == nil:
+		return fmt.Errorf("the log has no evidence of %q; an environment tells it with MERLON_PROFILE_MODE=learn", c.Function)
+	}
+	found := byFunction[c.Function]
+	if c.Into == "" {
+		return found.Write(std.out)
+	}
+	old, err := readEvidenceFile(c.Into)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+	case err != nil:
+		return fmt.Errorf("%q: %w", c.Into, err)
+	case old.Function != found.Function:
+		return fmt.Errorf("%q is evidence of %q, the log has that of %q", c.Into, old.Function, found.Function)
+	default:
+		if old.Code != found.Code {
+			found.Code = ""
+		}
+		found.Evidence.Merge(old.Evidence)
+	}
+	return writeFile(c.Into, found.Write)
 }
 
 type profileMergeCmd struct {

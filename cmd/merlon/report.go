@@ -15,6 +15,7 @@ import (
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 
 	"github.com/merlon-security/merlon/internal/config"
+	"github.com/merlon-security/merlon/internal/report/read"
 	"github.com/merlon-security/merlon/internal/review"
 	"github.com/merlon-security/merlon/internal/review/cloudwatch"
 	"github.com/merlon-security/merlon/internal/verdict"
@@ -63,12 +64,17 @@ func (c *reportCmd) Run(ctx context.Context, std stdio) error {
 
 // read reads what the flags name.
 func (c *logFlags) read(ctx context.Context, std stdio) (*review.Log, error) {
+	return c.readWith(ctx, std, nil)
+}
+
+// readWith hands over what environments learned as well.
+func (c *logFlags) readWith(ctx context.Context, std stdio, learned func(verdict.Env, *read.Learned) error) (*review.Log, error) {
 	keys, err := c.keys()
 	if err != nil {
 		return nil, err
 	}
 	now := time.Now()
-	r := review.NewReader(review.Options{Keys: keys, Since: c.Since.at(now), Until: c.Until.at(now)})
+	r := review.NewReader(review.Options{Keys: keys, Since: c.Since.at(now), Until: c.Until.at(now), Learned: learned})
 	files := c.Files
 	if c.Group != "" {
 		if len(files) > 0 {

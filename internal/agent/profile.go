@@ -112,10 +112,14 @@ func SetProfile(g *guard.Guard, cfg config.Config, d *profile.Document) error {
 // without one that cannot be used, unless the user chose closed, and that is
 // said: a profile that is not there alarms nobody otherwise.
 func (x *extension) loadProfile() error {
+	learn := x.cfg.ProfileMode == config.ProfileLearn
 	wanted := x.cfg.ProfileMode == config.ProfileAlert || x.cfg.ProfileMode == config.ProfileEnforce
 	if x.cfg.Profile == "" {
 		if wanted {
 			x.profileMissing(nil)
+		}
+		if learn {
+			x.learn(nil)
 		}
 		return nil
 	}
@@ -134,6 +138,9 @@ func (x *extension) loadProfile() error {
 		}
 		return nil
 	}
+	if learn {
+		x.learn(d)
+	}
 	x.log.Info("profile loaded", zap.String("function", d.Metadata.Function), zap.Int("version", d.Metadata.Version), zap.String("mode", d.Mode),
 		zap.String("notAfter", d.Metadata.NotAfter))
 	if end, err := time.Parse(time.DateOnly, d.Metadata.NotAfter); err == nil && time.Until(end) < 30*24*time.Hour {
@@ -141,6 +148,26 @@ func (x *extension) loadProfile() error {
 		x.reporter.Metric(map[report.Metric]float64{report.ProfileExpiring: 1})
 	}
 	return nil
+}
+
+// deltaLine bounds what one line tells of what was learned; the rest of a line is
+// some hundred bytes.
+const deltaLine = 12 << 10
+
+// learn has the environment tell what is new to it, beyond a profile or from
+// nothing.
+func (x *extension) learn(base *profile.Document) {
+	if x.guard == nil {
+		return
+	}
+	l := profile.NewLearner(base, time.Now)
+	x.tell = func(d profile.Delta) {
+		for _, part := range d.Split(deltaLine) {
+			x.reporter.Learned(x.guard.Deployment.Function.CodeID, part)
+		}
+	}
+	x.learned = l.Count
+	x.guard.SetLearner(l, x.tell)
 }
 
 func (x *extension) profileMissing(err error) {

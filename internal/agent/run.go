@@ -22,6 +22,7 @@ import (
 	"github.com/merlon-security/merlon/internal/verdict"
 	"github.com/merlon-security/merlon/policy"
 	"github.com/merlon-security/merlon/policy/waf"
+	"github.com/merlon-security/merlon/profile"
 	"github.com/merlon-security/merlon/proxy"
 )
 
@@ -43,9 +44,11 @@ type extension struct {
 	presence *presence
 	copy     copied
 	engine   engine
-	bypass   *bypass      // nil unless bypasses are looked for
-	relay    *proxy.Relay // nil while idling
-	guard    *guard.Guard // nil where nothing is inspected
+	bypass   *bypass              // nil unless bypasses are looked for
+	relay    *proxy.Relay         // nil while idling
+	guard    *guard.Guard         // nil where nothing is inspected
+	learned  func() profile.Delta // how much; nil where nothing is learned
+	tell     func(profile.Delta)
 	served   chan error
 	taskRoot string
 }
@@ -307,6 +310,9 @@ func (x *extension) untilShutdown(ctx context.Context) error {
 		if cerr := x.relay.Shutdown(replies); cerr != nil {
 			x.log.Warn("proxy closed with replies under way", zap.Error(cerr))
 		}
+	}
+	if x.learned != nil {
+		x.tell(x.learned())
 	}
 	x.reporter.Close(closing)
 	return err

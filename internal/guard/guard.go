@@ -17,18 +17,12 @@ import (
 	"github.com/merlon-security/merlon/internal/event"
 	"github.com/merlon-security/merlon/internal/verdict"
 	"github.com/merlon-security/merlon/policy"
-	"github.com/merlon-security/merlon/profile"
 	"github.com/merlon-security/merlon/proxy"
 )
 
 // Engine finds attacks in a decoded event.
 type Engine interface {
 	Inspect(ctx context.Context, ev *event.Event) (verdict.Inspection, error)
-}
-
-// Profile knows what is normal for the function.
-type Profile interface {
-	Check(ev *event.Event) []profile.Departure
 }
 
 // Reporter takes verdicts. It must not block.
@@ -63,9 +57,10 @@ type Guard struct {
 	Deployment Deployment
 	Now        func() time.Time
 
-	warm    atomic.Bool
-	learned learned
-	normal  atomic.Pointer[normal]
+	warm     atomic.Bool
+	learned  learned
+	normal   atomic.Pointer[normal]
+	learning atomic.Pointer[learning]
 }
 
 // Deployment is what is the same for all verdicts of an environment.
@@ -77,15 +72,6 @@ type Deployment struct {
 	Ruleset      string
 	ConfigFaults []string
 }
-
-// normal is a profile with what departures from it lead to.
-type normal struct {
-	profile   Profile
-	behaviour policy.Behaviour
-}
-
-// SetProfile has events compared with a profile from the next one on.
-func (g *Guard) SetProfile(p Profile, b policy.Behaviour) { g.normal.Store(&normal{p, b}) }
 
 // reserve is kept back from every deadline for the answer and the reports.
 const reserve = 200 * time.Millisecond
@@ -109,7 +95,7 @@ func (g *Guard) Inspect(ctx context.Context, inv *proxy.Invocation) proxy.Outcom
 	j := g.Judge(ctx, inv.Body, inv.Header, inv.Deadline)
 	g.keep(ctx, &j, inv)
 	cold := !g.warm.Swap(true)
-	out := proxy.Outcome{Replace: j.removed.rest, Response: g.respond(ctx, &j, inv, cold)}
+	out := proxy.Outcome{Replace: j.removed.rest, Response: g.observe(&j, g.respond(ctx, &j, inv, cold))}
 	if j.Reply != nil {
 		out = proxy.Outcome{Answer: outgoing(j.Reply)}
 	}

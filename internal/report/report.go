@@ -218,6 +218,23 @@ func (r *Reporter) verdict(rec verdict.Record) {
 	r.push(Item{Kind: KindVerdict, Time: now, Line: r.seal(encode(&rec), rec.Env)})
 }
 
+// Learned queues a line of what an environment learned. It never blocks and never
+// fails; like verdicts, lines that have no room are counted.
+func (r *Reporter) Learned(codeID string, delta any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.o.Now()
+	rec := verdict.Learned{
+		Schema: verdict.LearnedSchema, Timestamp: verdict.Timestamp(now), Level: "INFO", Function: r.function(), CodeID: codeID,
+		Env: verdict.Env{ID: r.env, Seq: r.next(seqLearned)}, Delta: delta,
+	}
+	if r.full() {
+		return
+	}
+	r.queue = append(r.queue, r.seal(marshal(&rec), rec.Env))
+	r.wake()
+}
+
 // full counts a line for which there is no room.
 func (r *Reporter) full() bool {
 	if len(r.queue) < maxQueue {
@@ -232,6 +249,7 @@ const (
 	seqVerdict = iota
 	seqSummary
 	seqMetric
+	seqLearned
 	seqKinds
 )
 

@@ -25,6 +25,9 @@ import (
 type Options struct {
 	Keys         []*verdict.Signer // of the deployment; none: lines are taken at their word
 	Since, Until time.Time         // zero: no bound
+	// Learned takes what environments learned; an error says that the line is
+	// damaged. Nil: such lines are not looked at.
+	Learned func(env verdict.Env, l *read.Learned) error
 }
 
 // Reader collects lines.
@@ -87,7 +90,7 @@ func (r *Reader) Read(name string, in io.Reader) error {
 func (r *Reader) Line(at Place, line []byte) {
 	r.log.Lines++
 	at.Name = Clean(at.Name)
-	found, err := logline.Find(line, "merlon.verdict/", "merlon.summary/", "merlon.metric/", stateSchema)
+	found, err := logline.Find(line, "merlon.verdict/", "merlon.summary/", "merlon.metric/", "merlon.delta/", stateSchema)
 	if err != nil {
 		r.problem(Damaged, at, strings.TrimPrefix(err.Error(), "damaged: "))
 	}
@@ -149,6 +152,11 @@ func (r *Reader) ours(at Place, l logline.Line) error {
 	case line.Summary != nil:
 		r.window(line.Summary)
 		return nil
+	case line.Learned != nil:
+		if r.o.Learned == nil {
+			return nil
+		}
+		return r.o.Learned(line.Env, line.Learned)
 	}
 	return r.metrics(l.Text)
 }

@@ -38,6 +38,7 @@ type Line struct {
 	Env     verdict.Env
 	Verdict *verdict.Record  // of a verdict
 	Summary *verdict.Summary // of a summary
+	Learned *Learned         // of what was learned
 }
 
 // The errors of Read, beside those that describe what is wrong with the form.
@@ -67,7 +68,7 @@ func (l *Log) Read(text []byte) (Line, error) {
 	}
 	line := Line{Schema: head.Schema, Env: head.Env}
 	switch head.Schema {
-	case verdict.Schema, verdict.SummarySchema, "merlon.metric/1":
+	case verdict.Schema, verdict.SummarySchema, verdict.LearnedSchema, "merlon.metric/1":
 	default:
 		return Line{}, ErrForeign
 	}
@@ -120,8 +121,20 @@ func (line *Line) decode(text []byte) error {
 		if err := json.Unmarshal(text, line.Summary); err != nil {
 			return fmt.Errorf("schema %s: %w", line.Schema, err)
 		}
+	case verdict.LearnedSchema:
+		line.Learned = new(Learned)
+		if err := json.Unmarshal(text, line.Learned); err != nil {
+			return fmt.Errorf("schema %s: %w", line.Schema, err)
+		}
 	}
 	return nil
+}
+
+// Learned is verdict.Learned with its delta as it stands.
+type Learned struct {
+	Function string          `json:"function"`
+	CodeID   string          `json:"codeId"`
+	Delta    json.RawMessage `json:"delta"`
 }
 
 // uuid reports whether s is a UUID as Merlon writes it. An id ends up in pages,
