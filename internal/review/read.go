@@ -39,10 +39,11 @@ type Reader struct {
 	ids   map[string]Place // of verdicts
 }
 
-// number is the place of a line among those of its environment.
+// number is the place of a line among those of its kind and environment.
 type number struct {
-	env string
-	seq uint64
+	schema string
+	env    string
+	seq    uint64
 }
 
 // mark is the line that has a number.
@@ -132,7 +133,7 @@ func (r *Reader) ours(at Place, l logline.Line) error {
 		return r.metrics(l.Text)
 	}
 	line, err := r.lines.Read(l.Text)
-	n := number{line.Env.ID, line.Env.Seq}
+	n := number{line.Schema, line.Env.ID, line.Env.Seq}
 	switch {
 	case errors.Is(err, read.ErrForeign):
 		return fmt.Errorf("schema %q: this program is too old for it", clip(l.Schema, 60))
@@ -288,7 +289,7 @@ func (r *Reader) gaps() {
 		if g.First == g.Last {
 			text = fmt.Sprintf("environment %s: line %d never came", g.Env, g.First)
 		}
-		r.problems(Gap, r.seen[number{g.Env, g.Last + 1}].at, text, int(min(g.Last-g.First+1, maxCount)))
+		r.problems(Gap, r.seen[number{g.Schema, g.Env, g.Last + 1}].at, text, int(min(g.Last-g.First+1, maxCount)))
 	}
 }
 
