@@ -77,12 +77,17 @@ func (p *Proof) estimate() float64 {
 }
 
 // The most members of a place before they are taken for one that stands for all:
-// names that the sender chooses are no names of an interface.
+// names that the sender chooses are no names of an interface. Only as many of
+// them count as there are senders to vouch for them, see vouched.
 const (
 	maxSegments = 24
 	maxMembers  = 64
 	maxWords    = 32 // of one letter
 	maxDepth    = 24 // steps below a group
+	// maxNames bounds the members and words of a place that are kept while they do
+	// not count. What comes after is left out: it takes a flood of names from few
+	// senders to get there, and none of them would be normal.
+	maxNames = 1024
 )
 
 // most is how many members with the prefix of a step a place may have; 0 means
@@ -115,15 +120,21 @@ type spot struct {
 func NewEvidence() *Evidence { return &Evidence{Samples: map[string]uint64{}} }
 
 // Add joins one proof of an element. It reports whether anything was new.
-func (e *Evidence) Add(el Element, p Proof) bool {
-	at := &e.top
-	for _, step := range el.Place {
-		if isAny(step) && !at.wide {
-			at.collapse(step[0])
-		}
-		at = at.kid(step)
+func (e *Evidence) Add(el Element, p Proof) bool { return e.top.add(el.Place, el.Mark, &p) }
+
+func (s *spot) add(at Place, mark string, p *Proof) bool {
+	if len(at) == 0 {
+		return s.mark(mark, p)
 	}
-	return at.mark(el.Mark, &p)
+	if isAny(at[0]) && !s.wide {
+		s.collapse(at[0][0])
+	}
+	k := s.kid(at[0])
+	if k == nil || !k.add(at[1:], mark, p) {
+		return false
+	}
+	s.settle(at[0])
+	return true
 }
 
 // Count notes how many invocations an environment has learned from so far.
@@ -149,25 +160,114 @@ func (e *Evidence) Total() (n uint64) {
 	return n
 }
 
-// kid returns a member, and makes it.
+// kid returns a member, and makes it; nil if there are too many.
 func (s *spot) kid(step string) *spot {
-	limit := most(step)
-	if s.wide && limit > 0 {
+	limited := most(step) > 0
+	if s.wide && limited {
 		step = step[:1] + "*"
 	}
 	if k := s.kids[step]; k != nil {
 		return k
 	}
+	if limited && s.count(step[0]) >= maxNames {
+		return nil
+	}
 	if s.kids == nil {
 		s.kids = map[string]*spot{}
-	}
-	if limit > 0 && !s.wide && s.count(step[0]) >= limit {
-		s.collapse(step[0])
-		return s.kid(step)
 	}
 	k := &spot{}
 	s.kids[step] = k
 	return k
+}
+
+// settle collapses the members of a place once too many of them are vouched for.
+func (s *spot) settle(step string) {
+	limit := most(step)
+	if limit == 0 || s.wide || len(s.kids) <= limit || s.count(step[0]) <= limit {
+		return
+	}
+	v := vouched{of: map[uint64]uint64{}}
+	for name, k := range s.kids {
+		if name[0] == step[0] {
+			v.add(k.sources(nil))
+		}
+	}
+	if v.total() > limit {
+		s.collapse(step[0])
+	}
+}
+
+// sources adds the distinct sources of a place and all below it to some, as many
+// as are needed to count it.
+func (s *spot) sources(some []uint64) []uint64 {
+	for _, p := range s.marks {
+		some = union(some, p.Sources, enoughSources)
+	}
+	for _, k := range s.kids {
+		if len(some) >= enoughSources {
+			break
+		}
+		some = k.sources(some)
+	}
+	return some
+}
+
+// enoughSources is how many senders make a name one that is in use.
+const enoughSources = 3
+
+// vouched counts names such that one sender counts for one name at most, however
+// many it makes up: a name with enough sources counts, of the others the most
+// that can each be given a source of its own. Otherwise whoever sends a hundred
+// names from one address would have all names taken for normal. More proof never
+// lowers the count, so the order in which it comes does not matter.
+type vouched struct {
+	strong int
+	of     map[uint64]uint64 // source to source, up to the one that stands for the group
+	names  []uint64          // a source of each weak name
+}
+
+func (v *vouched) add(sources []uint64) {
+	if len(sources) == 0 || len(sources) >= enoughSources {
+		v.strong++ // events without a source settle nothing anyway
+		return
+	}
+	first := v.root(sources[0])
+	for _, s := range sources[1:] {
+		v.of[v.root(s)] = first
+	}
+	v.names = append(v.names, first)
+}
+
+func (v *vouched) root(s uint64) uint64 {
+	for {
+		up, ok := v.of[s]
+		if !ok {
+			v.of[s] = s
+			return s
+		}
+		if up == s {
+			return s
+		}
+		s = up
+	}
+}
+
+// total is strong and the size of the greatest matching of weak names to sources:
+// a name has one or two sources, so of each group of sources that names connect
+// it is the lesser of how many names and how many sources there are.
+func (v *vouched) total() int {
+	sources, names := map[uint64]int{}, map[uint64]int{}
+	for s := range v.of {
+		sources[v.root(s)]++
+	}
+	for _, s := range v.names {
+		names[v.root(s)]++
+	}
+	n := v.strong
+	for group, of := range names {
+		n += min(of, sources[group])
+	}
+	return n
 }
 
 // count is the number of members with a prefix.
@@ -202,29 +302,46 @@ func (s *spot) mark(mark string, p *Proof) bool {
 	if s.marks == nil {
 		s.marks = map[string]*Proof{}
 	}
-	if isWord(mark) {
-		anything := mark[:1] + "*"
-		switch {
-		case s.marks[anything] != nil:
-			mark = anything
-		case mark == anything, s.marks[mark] == nil && s.words(mark[0]) >= maxWords:
-			all := &Proof{}
-			for m, q := range s.marks {
-				if m[0] == mark[0] {
-					all.join(q)
-					delete(s.marks, m)
-				}
-			}
-			s.marks[anything], mark = all, anything
+	word := isWord(mark)
+	anything := mark[:1] + "*"
+	if word && s.marks[anything] != nil {
+		mark = anything
+	}
+	q := s.marks[mark]
+	if q == nil {
+		if word && s.words(mark[0]) >= maxNames {
+			return false
+		}
+		q = &Proof{}
+		s.marks[mark] = q
+	}
+	news := q.join(p)
+	if word && news && (mark == anything || s.words(mark[0]) > maxWords) {
+		s.settleWords(mark[0], anything)
+	}
+	return news
+}
+
+// settleWords collapses the words of a letter once too many are vouched for, or
+// if they have collapsed elsewhere.
+func (s *spot) settleWords(letter byte, anything string) {
+	v := vouched{of: map[uint64]uint64{}}
+	for m, q := range s.marks {
+		if m[0] == letter {
+			v.add(q.Sources)
 		}
 	}
-	if q := s.marks[mark]; q != nil {
-		return q.join(p)
+	if s.marks[anything] == nil && v.total() <= maxWords {
+		return
 	}
-	q := &Proof{}
-	q.join(p)
-	s.marks[mark] = q
-	return true
+	all := &Proof{}
+	for m, q := range s.marks {
+		if m[0] == letter {
+			all.join(q)
+			delete(s.marks, m)
+		}
+	}
+	s.marks[anything] = all
 }
 
 func (s *spot) words(prefix byte) (n int) {
@@ -248,7 +365,10 @@ func (s *spot) join(o *spot) {
 		if isAny(step) && !s.wide {
 			s.collapse(step[0])
 		}
-		s.kid(step).join(k)
+		if to := s.kid(step); to != nil {
+			to.join(k)
+			s.settle(step)
+		}
 	}
 }
 

@@ -24,7 +24,7 @@ type told struct {
 
 // randomTold makes observations over few enough places that they meet, and over
 // enough that some collapse.
-func randomTold(r *rand.Rand, n int) []told {
+func randomTold(r *rand.Rand, n int, sources uint64) []told {
 	all := make([]told, n)
 	for i := range all {
 		at := Place{"function-url", "GET"}
@@ -42,7 +42,7 @@ func randomTold(r *rand.Rand, n int) []told {
 			mark = fmt.Sprintf("c%d", r.IntN(50))
 		}
 		day := Day(r.IntN(9))
-		all[i] = told{Element{at, mark}, Proof{First: day, Last: day, Days: []Day{day}, Sources: []uint64{1 + r.Uint64N(40)}}}
+		all[i] = told{Element{at, mark}, Proof{First: day, Last: day, Days: []Day{day}, Sources: []uint64{1 + r.Uint64N(sources)}}}
 	}
 	return all
 }
@@ -53,7 +53,7 @@ func TestEvidenceIsALattice(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(12) {
 		r := rand.New(rand.NewPCG(seed, 7))
-		all := randomTold(r, 3000)
+		all := randomTold(r, 3000, []uint64{40, 2000}[seed%2])
 		whole := NewEvidence()
 		for _, o := range all {
 			whole.Add(o.el, o.p)
@@ -133,7 +133,7 @@ func TestSources(t *testing.T) {
 func TestEvidenceFile(t *testing.T) {
 	t.Parallel()
 	e := NewEvidence()
-	for _, o := range randomTold(rand.New(rand.NewPCG(9, 9)), 2000) {
+	for _, o := range randomTold(rand.New(rand.NewPCG(9, 9)), 2000, 40) {
 		e.Add(o.el, o.p)
 	}
 	e.Count("a", 7)
@@ -184,4 +184,37 @@ func FuzzReadEvidence(f *testing.F) {
 			t.Fatalf("a profile of it is refused: %v\n%s", err, d.Canonical())
 		}
 	})
+}
+
+// TestFewSendersCollapseNothing: a sender who makes up names cannot have all names
+// taken for normal; as many senders as there are names can.
+func TestFewSendersCollapseNothing(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		senders  uint64
+		collapse bool
+	}{{1, false}, {8, false}, {400, true}} {
+		r := rand.New(rand.NewPCG(tt.senders, 1))
+		e := NewEvidence()
+		add := func(source uint64, mark string, at ...string) {
+			e.Add(Element{append(Place{"function-url", "POST"}, at...), mark}, Proof{First: 1, Last: 1, Days: []Day{1}, Sources: []uint64{source}})
+		}
+		for i := range 6000 { // everybody's
+			add(1000+uint64(i%50), "T0", "/orders", "#body", fmt.Sprintf(".field%d", i%12))
+			add(1000+uint64(i%50), ".", fmt.Sprintf("/route%d", i%12))
+			add(1000+uint64(i%50), "capplication/json", "/orders", "#body")
+		}
+		for i := range 3000 {
+			source := 1 + r.Uint64N(tt.senders)
+			add(source, "T0", "/orders", "#body", fmt.Sprintf(".x%d", i))
+			add(source, ".", fmt.Sprintf("/x%d", i))
+			add(source, fmt.Sprintf("ctext/x%d", i), "/orders", "#body")
+		}
+		text := dump(e)
+		for _, any := range []string{"POST /*]", ".*]", " c* "} {
+			if strings.Contains(text, any) != tt.collapse {
+				t.Errorf("%d senders of names: %q is there: %v, want %v", tt.senders, any, !tt.collapse, tt.collapse)
+			}
+		}
+	}
 }

@@ -201,9 +201,7 @@ func (l *Learner) Commit(s *Sample) (d Delta, ok bool) {
 			if l.told.Add(Element{n.at, m}, proof) {
 				marks = append(marks, m)
 			}
-			if l.enough(n.at, m, proof) {
-				l.known.grow(n.at).learn(m)
-			}
+			l.quiet(n.at, m, proof)
 		}
 		if len(marks) > 0 {
 			d.Items = append(d.Items, DeltaItem{n.at, marks})
@@ -228,18 +226,33 @@ func (l *Learner) Count() Delta {
 	return Delta{Day: max(0, l.day), Samples: l.samples}
 }
 
-// enough reports whether an environment has told of an element what it may in a
-// day: so many sources, or that there is none.
-func (l *Learner) enough(at Place, mark string, p Proof) bool {
-	s := &l.told.top
+// quiet notes that an element is known, once the environment has told of it what
+// it may in a day: so many sources, or that there is none. What has collapsed is
+// noted as what stands for all, or names that the sender makes up would fill the
+// memory.
+func (l *Learner) quiet(at Place, mark string, p Proof) {
+	s, told := &l.told.top, make(Place, 0, len(at))
 	for _, step := range at {
-		s = s.kid(step)
+		if s.wide && most(step) > 0 {
+			step = step[:1] + "*"
+		}
+		if s = s.kids[step]; s == nil {
+			return
+		}
+		told = append(told, step)
 	}
+	word := mark
 	if isWord(mark) && s.marks[mark] == nil {
-		mark = mark[:1] + "*"
+		word = mark[:1] + "*"
 	}
-	q := s.marks[mark]
-	return q != nil && (len(p.Sources) == 0 || len(q.Sources) >= spent)
+	q := s.marks[word]
+	if q == nil || len(p.Sources) > 0 && len(q.Sources) < spent {
+		return
+	}
+	l.known.grow(told).learn(word)
+	if have := l.known.find(at); have != nil { // of the base, beside what collapsed
+		have.learn(word)
+	}
 }
 
 // marks are those of a novelty.

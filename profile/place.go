@@ -79,22 +79,22 @@ func segmentOf(s string) string {
 	switch {
 	case len(s) > 48 || classes&^word != 0:
 		return "{text}"
-	case digits >= 3 || digits == 2 && len(s) >= 8:
+	case digits >= 3 || digits == 2 && len(s) >= 8, !named(s):
 		return "{id}"
 	}
 	return s
 }
+
+// otherName stands for the names of members that nobody has given.
+const otherName = "{other}"
 
 // maxKey bounds the name of a member; nobody calls one by a longer one.
 const maxKey = 96
 
 // member is the step to a member of an object.
 func member(key string) string {
-	if key == "*" {
-		return `.\*` // not the member that stands for all
-	}
-	if len(key) > maxKey {
-		key = strings.ToValidUTF8(key[:maxKey], "") + "…"
+	if !named(key) {
+		return "." + otherName
 	}
 	return "." + key
 }

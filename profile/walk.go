@@ -46,6 +46,9 @@ func (s *shape) member(key string) *shape {
 	if k := s.members[key]; k != nil {
 		return k
 	}
+	if k := s.members[otherName]; k != nil && !named(key) {
+		return k
+	}
 	return s.anything
 }
 

@@ -77,7 +77,7 @@ func (r Redactor) Path(p Path) string {
 	}
 	out := slices.Clone(p)
 	for i := range out {
-		if s := &out[i]; !s.Array && !identifier(s.Key) {
+		if s := &out[i]; !s.Array && !Identifier(s.Key) {
 			s.reduced = true
 			if s.Key = shape(s.Key); r.Mode == EvidenceNone {
 				s.Key = "…"
@@ -87,11 +87,11 @@ func (r Redactor) Path(p Path) string {
 	return out.String()
 }
 
-// identifier reports whether a key looks like the name of a field: words of some
+// Identifier reports whether a key looks like the name of a field: words of some
 // length, with few digits among them. 4111-1111 and zq7Kp9Xw2 are none,
 // x-amz-date, utf8mb4 and address2Line are. A secret that is a lower-case word
 // is not told from a name.
-func identifier(k string) bool {
+func Identifier(k string) bool {
 	digits, words := 0, 1
 	class := func(c byte) int {
 		switch {
