@@ -104,6 +104,13 @@ func Parse(data []byte) (*Document, error) {
 	if len(data) > maxFile {
 		return nil, fmt.Errorf("profile has %d bytes: at most %d are read", len(data), maxFile)
 	}
+	if d, ok := parseCanonical(data); ok && d.check() == nil {
+		return d, nil
+	}
+	return parseYAML(data)
+}
+
+func parseYAML(data []byte) (*Document, error) {
 	if err := plainyaml.Check(data); err != nil {
 		return nil, fmt.Errorf("profile: %w", err)
 	}
@@ -456,18 +463,29 @@ func (f *Field) known() (k look) {
 	}
 	k.length, k.size = stepsIn(f.length), stepsIn(f.size)
 	if f.Number != "" {
-		k.low, k.high = 0, 0
-		for step := range topStep {
-			from := stepEnd(max(0, step-1))
-			if f.inNumbers(from) && f.inNumbers(stepEnd(step)) {
-				k.high |= 1 << step
-			}
-			if f.inNumbers(minus(from)) && f.inNumbers(minus(stepEnd(step))) {
-				k.low |= 1 << step
-			}
-		}
+		k.high = f.stepsBetween(f.low, f.hi, func(end string) string { return end })
+		k.low = f.stepsBetween(minus(f.hi), minus(f.low), minus)
 	}
 	return k
+}
+
+// stepsBetween are the steps of magnitude that lie wholly between two ends, either
+// of which may be missing; sign makes a number of the field of the end of a step.
+// Only the steps that hold an end need a closer look.
+func (f *Field) stepsBetween(from, to string, sign func(string) string) (set uint64) {
+	first, last := 0, topStep-1
+	if _, high, _ := magnitude(from); from != "" && high != 0 {
+		first = bits.TrailingZeros64(high)
+	}
+	if _, high, _ := magnitude(to); to != "" {
+		last = min(last, bits.Len64(high)-1)
+	}
+	for step := first; step <= last; step++ {
+		if step > first && step < last || f.inNumbers(sign(stepEnd(max(0, step-1)))) && f.inNumbers(sign(stepEnd(step))) {
+			set |= 1 << step
+		}
+	}
+	return set
 }
 
 // inNumbers reports whether a number is in the range.

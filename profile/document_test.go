@@ -1,6 +1,8 @@
 package profile
 
 import (
+	"math/rand/v2"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -85,6 +87,62 @@ func TestDocumentFaults(t *testing.T) {
 			t.Errorf("%s: error %v, want %q", tt.text, err, tt.want)
 		}
 	}
+}
+
+// TestCanonicalIsReadAlike: what is in the form that Canonical writes is read
+// without YAML, and to the same; the profiles that are learned are.
+func TestCanonicalIsReadAlike(t *testing.T) {
+	t.Parallel()
+	d, err := Parse([]byte(sample))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Modes, d.Mode, d.Ingress[0].Routes[0].Partial = map[string]string{"chars": "off", "route": "enforce"}, "alert", true
+	d.Metadata.NotAfter = "2027-01-01"
+	r := rand.New(rand.NewPCG(3, 4))
+	shops, _ := built(t, learnFrom(t, 4, 1500, func(int) call { return shop(r) }))
+	for _, d := range []*Document{d, shops} {
+		text := d.Canonical()
+		fast, ok := parseCanonical(text)
+		if !ok || fast.check() != nil {
+			t.Fatalf("canonical text is not read:\n%s", text)
+		}
+		if slow, err := parseYAML(text); err != nil || !reflect.DeepEqual(fast, slow) {
+			t.Errorf("YAML reads another profile, %v:\n%+v\n%+v", err, slow, fast)
+		}
+	}
+	canonical := string(d.Canonical())
+	for _, change := range [][2]string{
+		{"  version: 3\n", "  version: 3\n  version: 3\n"}, {"  version: 3\n", "  version: 03\n"}, {"  version: 3\n", "  version: 3\n\n"}, {"kind: Profile", "kind: Profile # one"},
+		{"length: 1-4", "length: \"1-4\""}, {"  - trigger: sqs", "  -  trigger: sqs"}, {"customer.e-mail", `customer.\xff`}, {"kind: Profile\n", "kind: Profile\nmore: x\n"},
+	} {
+		text := strings.Replace(canonical, change[0], change[1], 1)
+		if d, ok := parseCanonical([]byte(text)); ok && d.check() == nil || text == canonical {
+			t.Errorf("%q for %q is read as canonical", change[1], change[0])
+		}
+	}
+}
+
+// FuzzCanonical: whatever the quick reader takes, YAML reads alike.
+func FuzzCanonical(f *testing.F) {
+	if d, err := Parse([]byte(sample)); err == nil {
+		f.Add(d.Canonical())
+	}
+	for _, s := range []string{`["\xff"]`, `["\u00ff\U0001f600\a\x7f"]`, `["a, b: c]"]`, "null", "1e3", "0x1f", "~", "-", ".inf", "2026-10-01", "1_000"} {
+		d := &Document{APIVersion: APIVersion, Kind: Kind, Metadata: Metadata{Function: s, Code: s}, Mode: "alert", Modes: map[string]string{"chars": "off"},
+			Ingress: []Trigger{{Trigger: "sqs", Sources: []string{s}, Event: []Field{{Path: s, Values: []string{s}, Type: []string{"null"}, Number: "1..2"}}}}}
+		f.Add(d.Canonical())
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		fast, ok := parseCanonical(data)
+		if !ok || fast.check() != nil {
+			return
+		}
+		slow, err := parseYAML(data)
+		if err != nil || !reflect.DeepEqual(fast, slow) {
+			t.Fatalf("YAML reads another profile, %v:\n%s\n%+v\n%+v", err, data, slow, fast)
+		}
+	})
 }
 
 func FuzzPath(f *testing.F) {

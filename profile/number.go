@@ -107,6 +107,9 @@ func minus(s string) string {
 	if s == "" || s == "0" {
 		return s
 	}
+	if positive, ok := strings.CutPrefix(s, "-"); ok {
+		return positive
+	}
 	return "-" + s
 }
 

@@ -82,3 +82,35 @@ func TestMagnitudes(t *testing.T) {
 		}
 	}
 }
+
+// TestStepsBetween: the steps of a range are those whose ends both lie in it.
+func TestStepsBetween(t *testing.T) {
+	t.Parallel()
+	ends := []string{"", "0", "-0", "1", "2", "3", "5", "7.5", "10", "20", "0.5", "1e6", "999999", "-1", "-2", "-3", "-20", "-1e9", "1e400", "-1e400", "123456789"}
+	n := 0
+	for _, low := range ends {
+		for _, high := range ends {
+			f := Field{Path: "a"}
+			if low+high != "" {
+				f.Number = low + ".." + high
+			}
+			if f.Number == "" || len(f.check(groupBody)) > 0 {
+				continue
+			}
+			n++
+			k := f.known()
+			for step := range topStep {
+				from, to := stepEnd(max(0, step-1)), stepEnd(step)
+				if got, want := k.high>>step&1 == 1, f.inNumbers(from) && f.inNumbers(to); got != want {
+					t.Errorf("%s: step %d, %s to %s: %v, want %v", f.Number, step, from, to, got, want)
+				}
+				if got, want := k.low>>step&1 == 1, f.inNumbers(minus(from)) && f.inNumbers(minus(to)); got != want {
+					t.Errorf("%s: step -%d, -%s to -%s: %v, want %v", f.Number, step, from, to, got, want)
+				}
+			}
+		}
+	}
+	if n < 100 {
+		t.Errorf("%d ranges are tried", n)
+	}
+}
