@@ -35,12 +35,12 @@ func run(ctx context.Context, opt, dir, cli string) (err error) {
 	if err != nil {
 		return err
 	}
-	bare, err := startSite(ctx, "", pkg.plain, "")
+	bare, err := startSite(ctx, "", pkg.plain, nil)
 	if err != nil {
 		return err
 	}
 	defer func() { err = bare.close(err) }()
-	guarded, err := startSite(ctx, opt, pkg.wrapped, recipient)
+	guarded, err := startSite(ctx, opt, pkg.wrapped, map[string]string{"MERLON_QUARANTINE": "log", "MERLON_QUARANTINE_KEY": recipient})
 	if err != nil {
 		return err
 	}
@@ -75,7 +75,7 @@ func run(ctx context.Context, opt, dir, cli string) (err error) {
 	if failed > 0 || runs != delivered {
 		return fmt.Errorf("%d of %d expectations did not hold", failed, len(cases))
 	}
-	return nil
+	return demoProfile(ctx, opt, pkg.wrapped, cli, dir)
 }
 
 // patience bounds every wait for something the demo itself caused.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -36,7 +37,9 @@ var fronts = map[string]emulator.Front{
 	"invoke": {},
 }
 
-func startSite(ctx context.Context, opt, taskRoot, recipient string) (*site, error) {
+// startSite deploys the function; with an opt behind the layer, and env beside what
+// that needs.
+func startSite(ctx context.Context, opt, taskRoot string, env map[string]string) (*site, error) {
 	s := &site{fronts: map[string]*httptest.Server{}, changed: make(chan struct{})}
 	o := emulator.Options{
 		Function: emulator.Function{
@@ -57,8 +60,7 @@ func startSite(ctx context.Context, opt, taskRoot, recipient string) (*site, err
 		o.Opt = abs
 		o.Function.Env["MERLON_MODE"] = "block"
 		o.Function.Env["MERLON_LISTEN"] = port
-		o.Function.Env["MERLON_QUARANTINE"] = "log"
-		o.Function.Env["MERLON_QUARANTINE_KEY"] = recipient
+		maps.Copy(o.Function.Env, env)
 	}
 	var err error
 	if s.lambda, err = emulator.Start(ctx, o); err != nil {
