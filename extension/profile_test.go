@@ -68,7 +68,9 @@ func learnedFrom(t *testing.T, e *env) []byte {
 	d, _ := all.Build(profile.Options{
 		Metadata: profile.Metadata{Function: "orders", Version: 1, Source: "learned"}, Settled: profile.Settled{Sources: 3, Days: 1},
 		// A route is compared further from the second day on, or once a person took it.
-		Accept: func(at profile.Place) bool { return strings.HasPrefix(profile.ShowPlace(at), "function-url POST /orders") },
+		Accept: func(at profile.Place) bool {
+			return strings.HasPrefix(profile.ShowPlace(at), "function-url POST /orders")
+		},
 	})
 	return d.Canonical()
 }
