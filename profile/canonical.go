@@ -190,8 +190,8 @@ func readField(f *Field, text string) bool {
 
 // flowMap calls fn for the pairs of {a: b, c: d}.
 func flowMap(text string, fn func(key, value string) bool) bool {
-	rest, ok := strings.CutPrefix(text, "{")
-	if rest, ok = strings.CutSuffix(rest, "}"); !ok {
+	rest, ok := enclosed(text, "{", "}")
+	if !ok {
 		return false
 	}
 	for rest != "" {
@@ -207,8 +207,8 @@ func flowMap(text string, fn func(key, value string) bool) bool {
 
 // flowList reads [a, "b"].
 func flowList(text string) (words []string, ok bool) {
-	rest, ok := strings.CutPrefix(text, "[")
-	if rest, ok = strings.CutSuffix(rest, "]"); !ok {
+	rest, ok := enclosed(text, "[", "]")
+	if !ok {
 		return nil, false
 	}
 	for rest != "" {
@@ -220,6 +220,12 @@ func flowList(text string) (words []string, ok bool) {
 		rest = strings.TrimPrefix(rest[end:], ", ")
 	}
 	return words, true
+}
+
+func enclosed(text, open, end string) (inside string, ok bool) {
+	inside, opened := strings.CutPrefix(text, open)
+	inside, ended := strings.CutSuffix(inside, end)
+	return inside, opened && ended
 }
 
 // flowEnd is where a value ends: at a comma outside quotes and brackets, or at the
