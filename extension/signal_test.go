@@ -75,9 +75,10 @@ func signalRows(t *testing.T) (rows []faults.Row, at []state) {
 		// Lambda starts the runtime as soon as it has the registration, and the
 		// launcher's challenge finds nobody who answers.
 		rows = append(rows,
-			faults.Row{Fault: "SIGSTOP for a while, while it is challenged", Mode: "open", Caller: reply + "; the environment is unprotected", Function: onceGiven, Line: "`no complete answer in time`, `Unprotected`"},
-			faults.Row{Fault: "SIGSTOP for a while, while it is challenged", Mode: "closed", Caller: reply + ", of a second INIT", Function: onceGiven, Line: "`no complete answer in time`"})
-		at = append(at, s, s)
+			faults.Row{Fault: "SIGSTOP for a while, while it is challenged", Mode: faults.Any, Caller: reply, Function: onceGiven},
+			faults.Row{Fault: "SIGSTOP for longer than the launcher waits, while it is challenged", Mode: "open", Caller: reply + "; the environment is unprotected", Function: onceGiven, Line: "`no complete answer in time`, `Unprotected`"},
+			faults.Row{Fault: "SIGSTOP for longer than the launcher waits, while it is challenged", Mode: "closed", Caller: reply + ", of a second INIT", Function: onceGiven, Line: "`no complete answer in time`"})
+		at = append(at, s, s, s)
 	}
 	return rows, at
 }
@@ -177,7 +178,17 @@ func (r *rig) send(t *testing.T, fault string, at *stop) {
 	case strings.HasPrefix(fault, "SIGSTOP"):
 		r.signal(t, syscall.SIGSTOP)
 		awaitState(t, pid, "T")
-		time.AfterFunc(300*time.Millisecond, func() { _ = syscall.Kill(pid, syscall.SIGCONT) })
+		resume := func() { _ = syscall.Kill(pid, syscall.SIGCONT) }
+		if strings.Contains(fault, "longer than the launcher waits") {
+			go func() {
+				defer resume()
+				for end := time.Now().Add(time.Minute); time.Now().Before(end) && !strings.Contains(r.text(), "no complete answer in time"); {
+					time.Sleep(time.Millisecond) // there is nothing to wait on
+				}
+			}()
+		} else {
+			time.AfterFunc(300*time.Millisecond, resume)
+		}
 	}
 	if at != nil {
 		at.release()

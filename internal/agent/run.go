@@ -164,7 +164,7 @@ func (x *extension) concurrent() bool {
 // quickInit sets the process up for the INIT phase and returns what undoes it
 // and leaves procs scheduler threads: no collections, because little of what is
 // allocated dies before the end of it, and enough threads that the launcher's
-// hello is answered within its 50 ms while rules compile on a single processor.
+// hello is answered within milliseconds while rules compile on a single processor.
 func quickInit(procs int) (done func()) {
 	const threads = 4
 	runtime.GOMAXPROCS(max(threads, runtime.GOMAXPROCS(0)))

@@ -54,7 +54,8 @@ func (p *process) signal(s syscall.Signal) {
 }
 
 // awaitStopped returns when no thread of the program runs any more. A signal is
-// on its way for a moment after kill(2) returned.
+// on its way for a moment after kill(2) returned, and somebody else's SIGCONT may
+// come behind it: it is sent until it lasts.
 func (p *process) awaitStopped() {
 	tasks := fmt.Sprintf("/proc/%d/task/*/stat", p.cmd.Process.Pid)
 	for {
@@ -67,6 +68,7 @@ func (p *process) awaitStopped() {
 			return
 		}
 		time.Sleep(100 * time.Microsecond)
+		p.signal(syscall.SIGSTOP)
 	}
 }
 

@@ -21,8 +21,9 @@ var (
 // holds the key. The error wraps ErrNobody, ErrStranger or ErrSlow, or is the
 // system call's.
 //
-// The exchange takes at most about 50 ms of time in which this process runs;
-// see budget.
+// Where nobody listens it takes at most about 50 ms, and a second where somebody
+// takes the connection and is silent, of time in which this process runs; see
+// budget and patience.
 func Greet(addr netip.AddrPort, key Key, h Hello) error {
 	nonce := newNonce()
 	answer, err := exchange(addr, request(addr, key, nonce, h.Encode()), complete)

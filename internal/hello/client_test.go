@@ -36,7 +36,7 @@ func extension(t *testing.T, environ []string) (netip.AddrPort, <-chan hello.Hel
 	return addr, heard
 }
 
-// greet tries again if a busy machine let the 50 ms pass.
+// greet tries again if a busy machine let the time pass.
 func greet(addr netip.AddrPort, h hello.Hello) error {
 	err := hello.ErrSlow
 	for range 20 {

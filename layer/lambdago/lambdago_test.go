@@ -80,7 +80,7 @@ func function(t *testing.T) string {
 }
 
 // run starts the function and returns which endpoint it answered, and standard
-// error. A busy machine may let the hello's 50 ms pass, then it tries again.
+// error. A busy machine may let the hello's time pass, then it tries again.
 func run(t *testing.T, program string, withHello bool, extra ...string) (proxied bool, answer, stderr string, proxy *endpoint) {
 	t.Helper()
 	for attempt := 0; ; attempt++ {

@@ -1,7 +1,7 @@
 // Package server is the extension's half of the hello. It is apart from
 // package hello because it uses net/http, which the wrapper must not link.
 //
-// The wrapper waits 50 ms. Answering takes microseconds, but only once the Go
+// The wrapper waits a second, and a cold start waits with it. Answering takes microseconds, but only once the Go
 // scheduler lets it: with as many busy goroutines as GOMAXPROCS (Lambda's small
 // sizes may give 1), each of its steps waits for a 10 ms time slice of theirs,
 // 38 ms in the median and 62 ms at the 99th percentile measured on one CPU with
