@@ -82,9 +82,8 @@ func chained(t *testing.T, kind string, change func(*emulator.Options)) *environ
 	t.Helper()
 	c := clients(t)[0]
 	o := c.options(t, parityCase{function: kind}, true)
-	o.Function.Env["MERLON_MODE"] = "block"
 	change(&o)
-	return start(t, o)
+	return startBlocking(t, o, 0)
 }
 
 // holds sends what has to pass and what must not, and a stream that fails.

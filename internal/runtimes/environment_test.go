@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -158,6 +159,40 @@ func startKeeping(t testing.TB, o emulator.Options, tail int) *environment {
 		}
 	})
 	return e
+}
+
+// attempts is how often a function is started behind the layer. A busy machine
+// lets the launcher's challenge time out, and the function then runs without
+// Merlon, which is the subject of other tests.
+const attempts = 10
+
+// startBlocking starts a function behind the layer, in block mode, and makes
+// sure that it is behind it.
+func startBlocking(t *testing.T, o emulator.Options, tail int) *environment {
+	t.Helper()
+	o.Function.Env["MERLON_MODE"] = "block"
+	for range attempts {
+		e := startKeeping(t, o, tail)
+		if got := e.take(t, step{payload: attack}); got.status == "error Function.MerlonBlocked" {
+			return e
+		}
+		e.close(t)
+		if !e.unattached() {
+			t.Fatalf("an attack passed; log:\n%s", e.text())
+		}
+	}
+	t.Fatal("the function never started behind Merlon")
+	return nil
+}
+
+// unattached reports, of a closed environment, that the launcher's challenge
+// timed out.
+func (e *environment) unattached() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.ContainsFunc(e.lines, func(l emulator.Line) bool {
+		return l.Source == emulator.SourceFunction && strings.Contains(l.Text, "no complete answer in time")
+	})
 }
 
 // close ends the environment; all its lines and calls are there then.

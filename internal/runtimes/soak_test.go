@@ -167,15 +167,12 @@ func runSoak(t *testing.T, n int) (run soakRun) {
 	t.Helper()
 	c := clients(t)[0]
 	o := c.options(t, parityCase{function: "soak"}, true)
-	o.Function.Env["MERLON_MODE"], o.Function.Env["MERLON_QUARANTINE"] = "block", "off"
+	o.Function.Env["MERLON_QUARANTINE"] = "off"
 	// The platform's and the extension's lines of 100,000 invocations would be
 	// what grows most; only those of the end are kept.
-	e := startKeeping(t, o, 4000)
+	e := startBlocking(t, o, 4000)
 	server := httptest.NewServer(e.InvokeHandler())
 	defer server.Close()
-	if err := e.Warm(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 	process := extensionProcess(t, o.Function.Env["MERLON_LISTEN"])
 
 	kinds, seed := soakings(), rand.New(rand.NewPCG(7, uint64(n)))
