@@ -110,7 +110,7 @@ func TestIdleWorkBesideThePoll(t *testing.T) {
 	}
 	var s script
 	s = append(s, one("1")...)
-	s = append(s, polls("a"), pollArrives(), func(*stage) { <-calls }, event("2", "{}"), gets("a", 200, "{}"))
+	s = append(s, polls("a"), pollArrives(), func(st *stage) { wait(st.T, calls) }, event("2", "{}"), gets("a", 200, "{}"))
 	s = append(s, answers("a", "2", "ok"), answerArrives("2", "response", "ok"), accepts(), gets("a", 202, `{"status":"OK"}`))
 	s = append(s, one("3")...) // its poll reports the end of 2
 	s = append(s, func(st *stage) {
@@ -120,7 +120,7 @@ func TestIdleWorkBesideThePoll(t *testing.T) {
 		default:
 		}
 		release <- struct{}{}
-		<-calls
+		wait(st.T, calls)
 		release <- struct{}{}
 	})
 	s.play(t, proxy.Options{Inspector: signalling{calls: calls, release: release}, Concurrent: true})
@@ -150,7 +150,7 @@ func TestShutdown(t *testing.T) {
 			st.pending = st.pending[1:]
 			accepts()(st)
 			gets("b", 202, `{"status":"OK"}`)(st)
-			if err := <-done; err != nil {
+			if err := wait(st.T, done); err != nil {
 				st.Errorf("Shutdown = %v", err)
 			}
 		},

@@ -81,7 +81,7 @@ func carries(body string) step {
 // upstreamGone waits until the connection of the oldest request has closed.
 func upstreamGone() step {
 	return func(st *stage) {
-		<-st.pending[0].r.Context().Done()
+		wait(st.T, st.pending[0].r.Context().Done())
 		st.pending = st.pending[1:]
 	}
 }
@@ -116,7 +116,7 @@ func TestRequestHeadersPass(t *testing.T) {
 				},
 				says(200, "", header...),
 				func(st *stage) {
-					got := <-st.clients["a"].reply
+					got := wait(st.T, st.clients["a"].reply)
 					for name := range want {
 						if a, b := strings.Join(got.header[name], "|"), strings.Join(want[name], "|"); got.err != nil || a != b {
 							st.Errorf("client got %s: %.80q (%v), want %.80q", name, got.header[name], got.err, want[name])

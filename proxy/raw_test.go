@@ -10,13 +10,14 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // rawListener and rawConn speak bytes: for what an HTTP library would repair or
 // hide.
 type rawListener struct {
 	testing.TB
-	listener net.Listener
+	listener *net.TCPListener
 }
 
 type rawConn struct {
@@ -33,13 +34,16 @@ func listenRaw(tb testing.TB) *rawListener {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { _ = l.Close() })
-	return &rawListener{tb, l}
+	return &rawListener{tb, l.(*net.TCPListener)}
 }
 
 func (l *rawListener) addr() string { return l.listener.Addr().String() }
 
 func (l *rawListener) accept() *rawConn {
 	l.Helper()
+	if err := l.listener.SetDeadline(time.Now().Add(patience)); err != nil {
+		l.Fatal(err)
+	}
 	conn, err := l.listener.Accept()
 	if err != nil {
 		l.Fatal(err)
@@ -58,7 +62,17 @@ func dialRaw(tb testing.TB, addr string) *rawConn {
 
 func newRawConn(tb testing.TB, conn net.Conn) *rawConn {
 	tb.Cleanup(func() { _ = conn.Close() })
-	return &rawConn{TB: tb, conn: conn.(*net.TCPConn), reader: bufio.NewReader(conn)}
+	return &rawConn{TB: tb, conn: conn.(*net.TCPConn), reader: bufio.NewReader(patient{conn})}
+}
+
+// A patient reader waits for more no longer than for all that must come.
+type patient struct{ net.Conn }
+
+func (p patient) Read(b []byte) (int, error) {
+	if err := p.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		return 0, err
+	}
+	return p.Conn.Read(b)
 }
 
 func (c *rawConn) send(format string, args ...any) {

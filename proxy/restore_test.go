@@ -36,7 +36,7 @@ func TestRestored(t *testing.T) {
 func getsStatus(name string, status int) step {
 	return func(st *stage) {
 		st.Helper()
-		if got := <-st.clients[name].reply; got.err != nil || got.status != status {
+		if got := wait(st.T, st.clients[name].reply); got.err != nil || got.status != status {
 			st.Fatalf("%s got %d (%v), want %d", name, got.status, got.err, status)
 		}
 	}

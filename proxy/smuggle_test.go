@@ -90,9 +90,7 @@ func (rec *recorder) note(what string) {
 // all ends the relay, and returns what had come when its last connection closed.
 func (rec *recorder) all(tb testing.TB, relay *proxy.Relay) []string {
 	tb.Helper()
-	if err := relay.Shutdown(tb.Context()); err != nil {
-		tb.Error(err)
-	}
+	shutDown(tb, relay)
 	_ = rec.listener.Close()
 	<-rec.accepted
 	rec.open.Wait()

@@ -2,7 +2,9 @@ package proxy_test
 
 import (
 	"context"
+	"runtime"
 	"testing"
+	"time"
 
 	"github.com/merlon-security/merlon/proxy"
 )
@@ -28,4 +30,34 @@ func startRelay(tb testing.TB, opts proxy.Options) *proxy.Relay {
 		}
 	})
 	return rl
+}
+
+// shutDown ends a relay, whose work is done or ends by that.
+func shutDown(tb testing.TB, relay *proxy.Relay) {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(tb.Context(), patience)
+	defer cancel()
+	if err := relay.Shutdown(ctx); err != nil {
+		tb.Error(err)
+	}
+}
+
+// patience bounds every wait for what must come. It measures nothing: whatever
+// has not come by then never will.
+const patience = time.Minute
+
+// wait receives what must come, and fails the test with what everybody is doing
+// if it does not.
+func wait[T any](tb testing.TB, from <-chan T) T {
+	tb.Helper()
+	overdue := time.NewTimer(patience)
+	defer overdue.Stop()
+	select {
+	case got := <-from:
+		return got
+	case <-overdue.C:
+	}
+	stacks := make([]byte, 1<<20)
+	tb.Fatalf("nothing came within %v; goroutines:\n%s", patience, stacks[:runtime.Stack(stacks, true)])
+	panic("unreachable")
 }

@@ -332,7 +332,7 @@ func disturbances() []disturbance {
 func (w *wire) awaits(kind proxy.Kind) {
 	var seen []proxy.Event
 	for len(seen) == 0 || seen[len(seen)-1].Kind != kind {
-		seen = append(seen, <-w.reports)
+		seen = append(seen, wait(w.TB, w.reports))
 	}
 	for _, e := range seen {
 		w.reports <- e
@@ -364,9 +364,7 @@ func TestWire(t *testing.T) {
 			if service == "" {
 				service = map[int]string{0: "no poll", 1: "one poll"}[w.polls]
 			}
-			if err := w.relay.Shutdown(t.Context()); err != nil {
-				t.Error(err)
-			}
+			shutDown(t, w.relay)
 			if line := w.lines(); service != d.service || runtime != d.runtime || line != d.line {
 				t.Errorf("the service has %s, the runtime %s, the log %q; want %s, %s, %q", service, runtime, line, d.service, d.runtime, d.line)
 			}
