@@ -34,8 +34,9 @@ const absent = "\x00"
 // Added reports whether the change makes something normal that was not there.
 func (c Change) Added() bool { return c.Old == absent }
 
-// Diff tells in what two profiles differ, in order: triggers, sources, routes and
-// fields. Provenance and metadata are left out: they differ every time.
+// Diff tells in what two profiles differ, in order: triggers, sources, routes,
+// fields and what the process does. Provenance and metadata are left out: they
+// differ every time.
 func Diff(old, new *Document) []Change {
 	a, b := flat(old), flat(new)
 	both := map[string]bool{}
@@ -78,6 +79,7 @@ func flat(d *Document) map[string]string {
 			out[at+" "+f.Path] = text
 		}
 	}
+	d.Process.flat(out)
 	for _, t := range d.Ingress {
 		out[t.Trigger] = ""
 		for _, arn := range t.Sources {

@@ -35,6 +35,7 @@ type Document struct {
 	// Modes are those of single dimensions: off, alert or enforce.
 	Modes      map[string]string `yaml:"modes"`
 	Ingress    []Trigger         `yaml:"ingress"`
+	Process    Process           `yaml:"process"`
 	Provenance Provenance        `yaml:"provenance"`
 }
 
@@ -80,6 +81,7 @@ type Field struct {
 	Whole  bool     `yaml:"whole"`
 	Size   string   `yaml:"size"`   // of an array in elements: "0-12"
 	Values []string `yaml:"values"` // nothing else
+	Open   bool     `yaml:"open"`   // members and elements that are not listed are not compared
 
 	place   Place
 	types   uint64
@@ -153,6 +155,7 @@ func (d *Document) check() error {
 			bad("modes.%s: %q: want off, alert or enforce", name, m)
 		}
 	}
+	errs = append(errs, d.Process.check()...)
 	triggers := map[string]bool{}
 	for i := range d.Ingress {
 		t := &d.Ingress[i]
@@ -401,6 +404,7 @@ func compile(d *Document) *shape {
 	if d == nil {
 		return top
 	}
+	any := newAny()
 	for i := range d.Ingress {
 		t := &d.Ingress[i]
 		trigger := top.grow(Place{t.Trigger})
@@ -412,7 +416,7 @@ func compile(d *Document) *shape {
 			trigger.learn("@*")
 		}
 		trigger.partial = len(t.Event)+len(t.Routes) == 0
-		trigger.fields(t.Event)
+		trigger.fields(t.Event, any)
 		for j := range t.Routes {
 			r := &t.Routes[j]
 			at, err := parseRoute(r.Route)
@@ -429,20 +433,43 @@ func compile(d *Document) *shape {
 			if len(r.ContentTypes) == 0 {
 				body.learn("c*")
 			}
-			route.fields(r.Query)
-			route.fields(r.Cookies)
-			route.fields(r.Body)
+			route.fields(r.Query, any)
+			route.fields(r.Cookies, any)
+			route.fields(r.Body, any)
 		}
 	}
 	return top
 }
 
-func (s *shape) fields(fields []Field) {
+func (s *shape) fields(fields []Field, any *shape) {
 	for i := range fields {
 		f := &fields[i]
 		at := s.grow(f.place)
 		at.field, at.known = f, f.known()
 	}
+	for i := range fields { // after all of them have grown: nothing grows below any
+		if f := &fields[i]; f.Open {
+			s.find(f.place).open(any)
+		}
+	}
+}
+
+// open lets members and elements pass of which nothing is said.
+func (s *shape) open(any *shape) {
+	if s.anything == nil {
+		s.anything = any
+	}
+	if s.element == nil {
+		s.element = any
+	}
+}
+
+// newAny is the shape of what is not compared, nor anything below it.
+func newAny() *shape {
+	f := &Field{length: noRange, size: noRange}
+	any := &shape{field: f, known: f.known()}
+	any.anything, any.element = any, any
+	return any
 }
 
 // known is everything of which a look tells that it is allowed.
@@ -574,6 +601,7 @@ func (d *Document) Canonical() []byte {
 			writeFields(line, 8, "body", r.Body)
 		}
 	}
+	d.Process.write(line)
 	if p := d.Provenance; p != (Provenance{}) {
 		line(0, "provenance: {samples: %d, environments: %d, first: %s, last: %s, unseen: %s}", p.Samples, p.Environments,
 			quote(p.First), quote(p.Last), strconv.FormatFloat(p.Unseen, 'f', -1, 64))
@@ -609,6 +637,9 @@ func (f *Field) parts() []string {
 	}
 	add("size", f.Size)
 	add("values", list(f.Values))
+	if f.Open {
+		add("open", "true")
+	}
 	return parts
 }
 

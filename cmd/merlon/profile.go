@@ -27,8 +27,10 @@ type profileCmd struct {
 	Merge   profileMergeCmd   `cmd:"" help:"Merge evidence files into one."`
 	Build   profileBuildCmd   `cmd:"" help:"Make the profile that evidence supports."`
 	Review  profileReviewCmd  `cmd:"" help:"List what evidence has that is not normal yet, and what it waits for."`
+	Status  profileStatusCmd  `cmd:"" help:"Tell how far learning has come, by dimension and route."`
 	Diff    profileDiffCmd    `cmd:"" help:"Tell in what two profiles differ."`
 	Check   profileCheckCmd   `cmd:"" help:"Check a profile and, with events, list what departs from it."`
+	Export  profileExportCmd  `cmd:"" help:"Write a part of a profile for other tools."`
 	Promote profilePromoteCmd `cmd:"" help:"Take a profile to alert or enforce, if it is ready."`
 	Keygen  profileKeygenCmd  `cmd:"" help:"Make a key pair for signing."`
 	Sign    profileSignCmd    `cmd:"" help:"Sign a profile or another file; the signature goes beside it."`
