@@ -407,7 +407,7 @@ func compile(d *Document) *shape {
 	any := newAny()
 	for i := range d.Ingress {
 		t := &d.Ingress[i]
-		trigger := top.grow(Place{t.Trigger})
+		trigger := top.growOwn(Place{t.Trigger})
 		trigger.learn(".")
 		for _, arn := range t.Sources {
 			trigger.learn("@" + arn)
@@ -423,10 +423,10 @@ func compile(d *Document) *shape {
 			if err != nil {
 				continue // Parse refuses it
 			}
-			route := trigger.grow(at)
+			route := trigger.growOwn(at)
 			route.learn(".")
 			route.partial = r.Partial
-			body := route.grow(Place{groupBody})
+			body := route.growOwn(Place{groupBody})
 			for _, kind := range r.ContentTypes {
 				body.learn("c" + kind)
 			}
@@ -444,12 +444,12 @@ func compile(d *Document) *shape {
 func (s *shape) fields(fields []Field, any *shape) {
 	for i := range fields {
 		f := &fields[i]
-		at := s.grow(f.place)
+		at := s.growOwn(f.place)
 		at.field, at.known = f, f.known()
 	}
 	for i := range fields { // after all of them have grown: nothing grows below any
 		if f := &fields[i]; f.Open {
-			s.find(f.place).open(any)
+			s.growOwn(f.place).open(any)
 		}
 	}
 }

@@ -60,10 +60,29 @@ func (s *shape) find(at Place) *shape {
 	return s
 }
 
-// grow returns what is at a place, and makes it.
-func (s *shape) grow(at Place) *shape {
+// grow returns what is at a place, and makes it where nothing stands for it.
+func (s *shape) grow(at Place) *shape { return s.growBy(at, (*shape).step) }
+
+// growOwn makes a place of its own even where another stands for any: what a
+// profile says of one member is not said of all.
+func (s *shape) growOwn(at Place) *shape { return s.growBy(at, (*shape).own) }
+
+// own returns what is below a step and stands for nothing else.
+func (s *shape) own(step string) *shape {
+	switch {
+	case isAny(step):
+		return s.anything
+	case step[0] == '.':
+		return s.members[step[1:]]
+	case step[0] == '[':
+		return s.element
+	}
+	return s.steps[step]
+}
+
+func (s *shape) growBy(at Place, have func(*shape, string) *shape) *shape {
 	for _, step := range at {
-		k := s.step(step)
+		k := have(s, step)
 		if k == nil {
 			k = &shape{}
 			switch {

@@ -24,6 +24,7 @@ import (
 type profileCmd struct {
 	Learn   profileLearnCmd   `cmd:"" help:"Gather evidence from recorded events, one JSON object a line."`
 	Pull    profilePullCmd    `cmd:"" help:"Gather evidence from what environments wrote to the log."`
+	Import  profileImportCmd  `cmd:"" help:"Make a profile to start from of an OpenAPI document, a template or a JSON Schema."`
 	Merge   profileMergeCmd   `cmd:"" help:"Merge evidence files into one."`
 	Build   profileBuildCmd   `cmd:"" help:"Make the profile that evidence supports."`
 	Review  profileReviewCmd  `cmd:"" help:"List what evidence has that is not normal yet, and what it waits for."`

@@ -88,3 +88,41 @@ func TestProfileExport(t *testing.T) {
 		t.Errorf("a profile without actions: %s", why)
 	}
 }
+
+// TestProfileImport: of each kind of contract a profile, which check takes.
+func TestProfileImport(t *testing.T) {
+	t.Parallel()
+	const testdata = "../../internal/contract/testdata/"
+	schema := saved(t, "job.json", `{"type":"object","additionalProperties":false,"properties":{"job":{"type":"string","format":"uuid"}}}`)
+	for _, tt := range []struct {
+		want string
+		args []string
+	}{
+		{`- route: "GET /v1/orders/{any}"`, []string{"--openapi", testdata + "shop.yaml", "--trigger", "function-url"}},
+		{`- route: "GET /shop/orders/{any}"`, []string{"--openapi", testdata + "shop.yaml", "--base-path", "/shop"}},
+		{`- {path: "items[].quantity", type: [number], number: "1..99", whole: true}`, []string{"--openapi", testdata + "shop.yaml"}},
+		{"- trigger: sqs\n    event:\n      - {path: \".\", open: true}", []string{"--schema", schema, "--trigger", "sqs"}},
+		{`- route: "POST /jobs"`, []string{"--schema", schema, "--trigger", "function-url", "--route", "POST /jobs"}},
+		{"- trigger: dynamodb\n", []string{"--template", testdata + "template.yaml", "--resource", "Worker"}},
+	} {
+		out, _ := merlonIn(t, "", 0, append([]string{"profile", "import", "--function", "orders"}, tt.args...)...)
+		if !strings.Contains(out, tt.want) || !strings.Contains(out, "source: import") {
+			t.Errorf("import %v lacks %q:\n%s", tt.args, tt.want, out)
+		}
+		merlonIn(t, "", 0, "profile", "check", saved(t, "profile.yaml", out))
+	}
+	for _, tt := range []struct {
+		want string
+		args []string
+	}{
+		{"wants a route", []string{"--schema", schema, "--trigger", "function-url"}},
+		{"does not make a valid profile", []string{"--schema", schema, "--trigger", "function-url", "--route", "jobs"}},
+		{`trigger "s4": want one of direct, sqs`, []string{"--schema", schema, "--trigger", "s4"}},
+		{`trigger "sqs": want one that brings HTTP requests`, []string{"--openapi", testdata + "shop.yaml", "--trigger", "sqs"}},
+		{"the template has Orders, Worker", []string{"--template", testdata + "template.yaml"}},
+	} {
+		if _, why := merlonIn(t, "", 1, append([]string{"profile", "import", "--function", "orders"}, tt.args...)...); !strings.Contains(why, tt.want) {
+			t.Errorf("import %v: %s, want %q", tt.args, why, tt.want)
+		}
+	}
+}
