@@ -183,6 +183,8 @@ func readField(f *Field, text string) bool {
 			f.Size = value
 		case "values":
 			f.Values, ok = flowList(value)
+		case "open":
+			f.Open = true
 		}
 		return ok
 	})
