@@ -39,8 +39,8 @@ type ReplyFilter struct {
 	Piece func(p []byte) *Cut
 	// End is told that a body has gone by in pieces, once for every filter with
 	// which that began. It may cut what ends without an error of its own: the
-	// reply then ends in the Cut's. trailer is read-only. err says that the reply
-	// broke off, or that the service did not take all of it.
+	// reply then ends in the Cut's. trailer is read-only, and nil if the service did
+	// not take all of the reply; err says so, or that the reply broke off.
 	End func(trailer http.Header, err error) *Cut
 	// Cuts is set if Piece or End may cut. A reply that can end in an error has no
 	// declared length, and begins upstream with its first piece, before which all
@@ -151,7 +151,7 @@ func (f *filtered) end(err error) {
 	if err != io.EOF {
 		broke = err
 	}
-	cut := f.conclude(broke)
+	cut := f.conclude(f.in, broke)
 	if broke != nil {
 		return // upstream it must break off too
 	}
@@ -160,21 +160,22 @@ func (f *filtered) end(err error) {
 }
 
 // finish ends the filter's part when the exchange is over. It is too late for a
-// cut.
+// cut, and the trailers may be on their way in still: net/http writes them while
+// the rest of the body is read.
 func (f *filtered) finish() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.conclude(errNotTaken)
+	f.conclude(nil, errNotTaken)
 }
 
 // conclude calls End if that is still due. The caller has locked.
-func (f *filtered) conclude(err error) *Cut {
+func (f *filtered) conclude(trailer http.Header, err error) *Cut {
 	filter := f.filter
 	f.filter = nil
 	if filter == nil || filter.End == nil {
 		return nil
 	}
-	return f.guarded("end", func() *Cut { return filter.End(f.in, err) })
+	return f.guarded("end", func() *Cut { return filter.End(trailer, err) })
 }
 
 // apply makes the trailers of a cut the reply's. The caller has locked.

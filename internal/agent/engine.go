@@ -35,14 +35,23 @@ func (e *engine) Inspect(ctx context.Context, ev *event.Event) (verdict.Inspecti
 	return e.waf.Inspect(ctx, ev)
 }
 
-// InspectResponse implements guard.ResponseEngine. That the engine did not come up
-// is a fault of each event already; responses pass then.
+// InspectResponse implements guard.ResponseEngine. Without an engine every response
+// is a fault, as every event is.
 func (e *engine) InspectResponse(ctx context.Context, ev *event.Event, head guard.ResponseHead) guard.ResponseInspection {
 	if e.err != nil {
-		return nil
+		return noInspection{e.err}
 	}
 	if r := e.waf.InspectResponse(ctx, ev, waf.ResponseHead(head)); r != nil {
 		return r
 	}
 	return nil // and not an interface around nil
 }
+
+// noInspection is that of a response by an engine that did not come up.
+type noInspection struct{ err error }
+
+func (n noInspection) Write([]byte) ([]verdict.Finding, error) { return nil, n.err }
+
+func (n noInspection) Close() ([]verdict.Finding, int, error) { return nil, 0, n.err }
+
+func (noInspection) Limits() []string { return nil }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"github.com/merlon-security/merlon/internal/guard"
 )
 
 func TestContained(t *testing.T) {
@@ -31,6 +33,13 @@ func TestEngineThatPanics(t *testing.T) {
 	}
 	if _, err := e.Inspect(t.Context(), nil); err == nil {
 		t.Error("an event is inspected by an engine that is none")
+	}
+	look := e.InspectResponse(t.Context(), nil, guard.ResponseHead{})
+	if look == nil {
+		t.Fatal("a response passes an engine that is none")
+	}
+	if _, err := look.Write(nil); err == nil {
+		t.Error("a response is inspected by an engine that is none")
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"time"
 
 	"go.uber.org/zap"
@@ -104,7 +105,7 @@ func SetProfile(g *guard.Guard, cfg config.Config, d *profile.Document) error {
 	if err != nil {
 		return err
 	}
-	g.SetProfile(c, b)
+	g.SetProfile(c, strconv.Itoa(d.Metadata.Version), b)
 	return nil
 }
 

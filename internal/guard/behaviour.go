@@ -26,11 +26,15 @@ type Learner interface {
 // normal is a profile with what departures from it lead to.
 type normal struct {
 	profile   Profile
+	version   string
 	behaviour policy.Behaviour
 }
 
-// SetProfile has events compared with a profile from the next one on.
-func (g *Guard) SetProfile(p Profile, b policy.Behaviour) { g.normal.Store(&normal{p, b}) }
+// SetProfile has events compared with a profile of this version from the next one
+// on.
+func (g *Guard) SetProfile(p Profile, version string, b policy.Behaviour) {
+	g.normal.Store(&normal{p, version, b})
+}
 
 // learning is a learner with who hears of what it learned.
 type learning struct {

@@ -92,7 +92,7 @@ func TestDepartures(t *testing.T) {
 		}
 		g.Limits, g.Keeper = event.DefaultLimits(), keepsAll{}
 		g.Now = func() time.Time { return tt.now }
-		g.SetProfile(c, policy.BehaviourOf(d))
+		g.SetProfile(c, "7", policy.BehaviourOf(d))
 		out := g.Inspect(t.Context(), &proxy.Invocation{ID: "r", Body: []byte(tt.event)})
 		if tt.action == verdict.ActionAllow {
 			if out.Answer != nil || out.Replace != nil || len(r.all) > 0 {
@@ -103,6 +103,9 @@ func TestDepartures(t *testing.T) {
 		if len(r.all) != 1 || r.all[0].Action != tt.action || tt.reason != "" && r.all[0].Reason != tt.reason {
 			t.Errorf("%s: %+v, want one line with action %v, reason %s", tt.name, r.all, tt.action, tt.reason)
 			continue
+		}
+		if p := r.all[0].Profile; p == nil || p.Version != "7" {
+			t.Errorf("%s: profile %v, want version 7", tt.name, p)
 		}
 		if m := r.all[0].Matches[0]; m.RuleID != tt.rule || m.Engine != "profile" || !strings.Contains(m.Msg, "expected ") {
 			t.Errorf("%s: match %+v, want rule %d", tt.name, m, tt.rule)

@@ -24,6 +24,9 @@ func (g *Guard) record(j *Judgement, inv *proxy.Invocation, cold bool) verdict.R
 		MatchCount: len(v.Findings), Limits: v.Limits, Skipped: v.Skipped, FailOpen: v.FailOpen, ConfigFaults: d.ConfigFaults,
 		Latency: verdict.Latency{InspectUs: j.Latency.Microseconds(), TotalUs: g.Now().Sub(received(inv, g.Now())).Microseconds()},
 	}
+	if n := g.normal.Load(); n != nil {
+		rec.Profile = &verdict.Version{Version: n.version}
+	}
 	rec.Function.ARN = inv.Header.Get("Lambda-Runtime-Invoked-Function-Arn")
 	rec.Account = accountOf(rec.Function.ARN)
 	rec.Function.Alias = qualifier(rec.Function.ARN, d.Function.Version)

@@ -2,6 +2,7 @@ package guard
 
 import (
 	"context"
+	"encoding/base64"
 	"net/http"
 	"runtime/debug"
 	"slices"
@@ -196,7 +197,7 @@ func (r *response) piece(p []byte) *proxy.Cut {
 }
 
 // end looks at what is left when a reply has gone by.
-func (r *response) end(_ http.Header, err error) *proxy.Cut {
+func (r *response) end(trailer http.Header, err error) *proxy.Cut {
 	if r.prelude != nil {
 		r.begin(r.prelude.End(), true)
 		r.prelude = nil
@@ -207,12 +208,48 @@ func (r *response) end(_ http.Header, err error) *proxy.Cut {
 			return fs, err
 		})
 	}
+	if err == nil && !r.withheld {
+		r.trailers(trailer)
+	}
 	cut := r.decide(true)
 	if err != nil {
 		return nil
 	}
 	return cut
 }
+
+// trailers looks at what a reply that fails midway says of its error there (AWS
+// Lambda, "Custom runtimes: response streaming"). It is an error of the function
+// like one of its own endpoint.
+func (r *response) trailers(trailer http.Header) {
+	said := slices.Clone(trailer[errorTypeTrailer])
+	for _, body := range trailer[errorBodyTrailer] {
+		if plain, err := base64.StdEncoding.DecodeString(body); err == nil {
+			body = string(plain)
+		}
+		said = append(said, body)
+	}
+	if len(said) == 0 {
+		return
+	}
+	r.engine(func() ([]verdict.Finding, error) {
+		look := r.g.Responses.Engine.InspectResponse(r.ctx, r.ev, ResponseHead{Failed: true})
+		if look == nil {
+			return nil, nil
+		}
+		fs, err := look.Write([]byte(strings.Join(said, "\n")))
+		if err != nil {
+			return fs, err
+		}
+		last, _, err := look.Close()
+		return append(fs, last...), err
+	})
+}
+
+const (
+	errorTypeTrailer = "Lambda-Runtime-Function-Error-Type"
+	errorBodyTrailer = "Lambda-Runtime-Function-Error-Body"
+)
 
 // engine calls the engine and adds up what it finds. A panic in it is an error.
 func (r *response) engine(call func() ([]verdict.Finding, error)) {

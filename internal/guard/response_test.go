@@ -3,6 +3,7 @@ package guard_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -267,6 +268,46 @@ func TestBenignRepliesAreUntouched(t *testing.T) {
 		out := inspect(t, g, []string{request, direct}[random.IntN(2)])
 		if got := answered(out, head, pieces...); got != body.String() || len(r.all) > 0 {
 			t.Fatalf("%q as %+v became %q, records %+v", body.String(), head, got, r.all)
+		}
+	}
+}
+
+// What a stream that fails midway says of its error is in its trailers.
+func TestResponseTrailers(t *testing.T) {
+	t.Parallel()
+	encoded := func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
+	body := func(values ...string) http.Header { return http.Header{"Lambda-Runtime-Function-Error-Body": values} }
+	for name, row := range map[string]struct {
+		trailer http.Header
+		err     error
+		cut     bool
+		lines   int
+	}{
+		"nothing":               {nil, nil, false, 0},
+		"an error":              {body(encoded(`{"errorMessage":"no"}`)), nil, false, 0},
+		"a leak":                {body(encoded(`{"errorMessage":"leak"}`)), nil, true, 1},
+		"a leak in the type":    {http.Header{"Lambda-Runtime-Function-Error-Type": {"leak"}}, nil, true, 1},
+		"a leak as it is":       {body("{leak}"), nil, true, 1},
+		"a leak in the second":  {body("", encoded("leak")), nil, true, 1},
+		"another trailer":       {http.Header{"Leak": {"leak"}}, nil, false, 0},
+		"a fault":               {body(encoded("panics")), nil, false, 1},
+		"a leak that broke off": {body(encoded("leak")), errors.New("broke off"), false, 0},
+	} {
+		g, f, r := replying(verdict.Block, true)
+		out := g.Inspect(t.Context(), &proxy.Invocation{ID: "r", Body: []byte(direct)})
+		filter := out.Response(proxy.ReplyHead{Length: -1, Header: http.Header{"Content-Type": {"application/octet-stream"}}})
+		if cut := filter.Piece([]byte("fine")); cut != nil {
+			t.Fatalf("%s: the piece is cut", name)
+		}
+		cut := filter.End(row.trailer, row.err)
+		if (cut != nil) != row.cut || len(r.all) != row.lines {
+			t.Errorf("%s: cut %+v, %d lines; want cut %v, %d lines", name, cut, len(r.all), row.cut, row.lines)
+		}
+		if cut != nil && (cut.ErrorType == "" || bytes.Contains(cut.ErrorBody, []byte("leak"))) {
+			t.Errorf("%s: the reply ends in %q %s", name, cut.ErrorType, cut.ErrorBody)
+		}
+		if last := f.heads[len(f.heads)-1]; row.lines > 0 && !last.Failed {
+			t.Errorf("%s: the error is looked at as %+v, want as an error", name, last)
 		}
 	}
 }
