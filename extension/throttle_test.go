@@ -8,41 +8,60 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/merlon-security/merlon/internal/emulator"
 )
 
 // throttle gives the extension the given share of a processor, as Lambda does
-// to a small function: it is stopped and continued in turns until the test ends.
+// to a small function: whenever it has had its part of a period it is stopped
+// until the next. What counts is the time it had, not the time that went by: a
+// busy machine must not leave it less.
 func throttle(t *testing.T, share float64) {
 	t.Helper()
 	pid := extensionPID(t)
+	if processorTime(pid) == 0 {
+		t.Fatal("the extension's processor time cannot be read")
+	}
 	const period = 50 * time.Millisecond
-	on := time.Duration(share * float64(period))
+	part := time.Duration(share * float64(period))
 	stop := make(chan struct{})
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
-		running := true
-		timer := time.NewTimer(on)
+		defer syscall.Kill(pid, syscall.SIGCONT)
+		tick := time.NewTicker(time.Millisecond)
+		defer tick.Stop()
+		began, may, running := time.Now(), processorTime(pid)+part, true
 		for {
 			select {
 			case <-stop:
-				syscall.Kill(pid, syscall.SIGCONT)
 				return
-			case <-timer.C:
+			case <-tick.C:
 			}
-			if running {
+			had := processorTime(pid)
+			if time.Since(began) >= period {
+				began, may = time.Now(), min(may, had)+part // what was not used lapses
+			}
+			switch {
+			case running && had >= may:
 				syscall.Kill(pid, syscall.SIGSTOP)
-				timer.Reset(period - on)
-			} else {
+				running = false
+			case !running && had < may:
 				syscall.Kill(pid, syscall.SIGCONT)
-				timer.Reset(on)
+				running = true
 			}
-			running = !running
 		}
 	}()
 	t.Cleanup(func() { close(stop); <-stopped })
+}
+
+// processorTime is what a process has had of all processors so far
+// (clock_getcpuclockid(3)).
+func processorTime(pid int) time.Duration {
+	var had syscall.Timespec
+	_, _, _ = syscall.Syscall(syscall.SYS_CLOCK_GETTIME, uintptr(^pid<<3|2), uintptr(unsafe.Pointer(&had)), 0)
+	return time.Duration(had.Nano())
 }
 
 // extensionPID finds the extension that this test started: a child of ours whose

@@ -6,9 +6,12 @@ for c in "${CHROMIUM:-}" /usr/bin/chromium /usr/bin/chromium-browser /usr/bin/go
 done
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
 	export DEBIAN_FRONTEND=noninteractive
-	apt-get update -qq >/dev/null
-	apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null
-	exit 0
+	if apt-get -o Acquire::Retries=5 update -qq >/dev/null &&
+		apt-get -o Acquire::Retries=5 install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null; then
+		exit 0
+	fi
+	echo "apt-get could not install chromium; the reason is above" >&2
+	exit 1
 fi
 echo "no Chromium: install one, or name one in CHROMIUM" >&2
 exit 1

@@ -32,7 +32,7 @@ if [ -n "$missing" ]; then
 		exit 1
 	fi
 	say "installing$missing"
-	{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages; } >&2 ||
+	{ apt-get -o Acquire::Retries=5 update -qq && DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=5 install -y -qq --no-install-recommends $packages; } >&2 ||
 		{ say "apt-get failed; install these: $packages"; exit 1; }
 fi
 
