@@ -36,7 +36,10 @@ func (b *bench) measureInit() error {
 		runs = 9
 	}
 	starters := []*starter{
-		{name: "merlon", once: b.startMerlon},
+		{name: "merlon", once: b.startMerlon()},
+		{name: "merlon, all sinks", once: b.startMerlon(allSinks...)},
+		{name: "merlon, responses", once: b.startMerlon("MERLON_RESPONSES=block")},
+		{name: "merlon, learning", once: b.startMerlon("MERLON_PROFILE_MODE=learn")},
 		{name: "coraza", once: b.startPeer("start-coraza")},
 		{name: "libddwaf", once: b.startPeer("start-libddwaf")},
 		{name: "coraza-all-rules", once: b.startPeer("start-coraza", "all")},
@@ -107,23 +110,33 @@ func (b *bench) startPeer(program string, args ...string) func() (start, error) 
 // startMerlon starts the extension in an environment and reads its clock when it
 // registers, when it polls for its next event, and when it has answered the
 // first event, an attack: the first for which anything behind the screen is needed.
-func (b *bench) startMerlon() (start, error) {
-	e, err := b.launchExtension()
-	if err != nil {
-		return start{}, err
+func (b *bench) startMerlon(env ...string) func() (start, error) {
+	return func() (start, error) {
+		e, err := b.launchExtension(env...)
+		if err != nil {
+			return start{}, err
+		}
+		defer e.stop()
+		if e.err != nil {
+			return start{}, e.err
+		}
+		go echo(e.listen)
+		attack := sample.PostJSON(1, sample.OrderJSON(1, 40, 1<<10, sample.Injection))
+		if _, err := e.service.Invoke(attack.Lambda); err != nil {
+			return start{}, err
+		}
+		after, err := meter.ProcessCPU(e.process.PID())
+		e.start.firstCPU = after - e.start.usableCPU
+		return e.start, err
 	}
-	defer e.stop()
-	if e.err != nil {
-		return start{}, e.err
-	}
-	go echo(e.listen)
-	attack := sample.PostJSON(1, sample.OrderJSON(1, 40, 1<<10, sample.Injection))
-	if _, err := e.service.Invoke(attack.Lambda); err != nil {
-		return start{}, err
-	}
-	after, err := meter.ProcessCPU(e.process.PID())
-	e.start.firstCPU = after - e.start.usableCPU
-	return e.start, err
+}
+
+// allSinks configures everything that verdicts can go to. Nothing listens there:
+// what is measured is what it costs to be ready.
+var allSinks = []string{
+	"MERLON_TELEMETRY_URL=http://127.0.0.1:9/v1", "MERLON_TELEMETRY_KEY=0123456789abcdef0123456789abcdef",
+	"MERLON_FIREHOSE=bench", "MERLON_LOG_GROUP=/merlon/bench", "MERLON_VERDICT_KEY=0123456789abcdef0123456789abcdef",
+	"AWS_ACCESS_KEY_ID=AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY=example", "AWS_SESSION_TOKEN=example",
 }
 
 // environment is an environment with the extension in it.
@@ -141,7 +154,7 @@ func (e *environment) stop() {
 }
 
 // launchExtension returns after the extension's first poll.
-func (b *bench) launchExtension() (*environment, error) {
+func (b *bench) launchExtension(more ...string) (*environment, error) {
 	listen, err := service.FreeAddr()
 	if err != nil {
 		return nil, err
@@ -168,7 +181,7 @@ func (b *bench) launchExtension() (*environment, error) {
 		return nil, err
 	}
 	env := []string{"AWS_LAMBDA_RUNTIME_API=" + e.service.Addr(), "MERLON_LISTEN=" + listen, "MERLON_MODE=block"}
-	if e.process, err = service.Launch(env, b.extension); err != nil {
+	if e.process, err = service.Launch(append(env, more...), b.extension); err != nil {
 		return nil, err
 	}
 	close(started)
