@@ -27,6 +27,9 @@ type Options struct {
 	// Accept reports whether a person has taken a place, and all below it, for
 	// normal. Nil accepts none.
 	Accept func(Place) bool
+	// Base is the profile that environments learned from; what is normal there
+	// stays so, with its modes. Nil for none.
+	Base *Document
 }
 
 // Pending is an element that waits: for more proof or, where events have no
@@ -45,6 +48,7 @@ const fewSources = 5
 // builder collects what one profile has.
 type builder struct {
 	opt     Options
+	base    *shape
 	pending []Pending
 	last    Day
 	once    int // elements that one source has shown on one day
@@ -53,7 +57,7 @@ type builder struct {
 // Build makes the profile that the evidence supports, and what it leaves out.
 // Equal evidence gives equal profiles.
 func (e *Evidence) Build(opt Options) (*Document, []Pending) {
-	b := &builder{opt: opt}
+	b := &builder{opt: opt, base: compile(opt.Base)}
 	d := &Document{APIVersion: APIVersion, Kind: Kind, Metadata: opt.Metadata}
 	d.Provenance = Provenance{Samples: e.Total(), Environments: len(e.Samples)}
 	first, last := Day(0), Day(-1)
@@ -78,6 +82,9 @@ func (e *Evidence) Build(opt Options) (*Document, []Pending) {
 			d.Ingress = append(d.Ingress, t)
 		}
 	}
+	if opt.Base != nil {
+		d = opt.Base.join(d)
+	}
 	return d, b.pending
 }
 
@@ -95,6 +102,12 @@ func (b *builder) normal(at Place, mark string, p, of *Proof) bool {
 	return ok
 }
 
+// known reports whether the base has a trigger or route.
+func (b *builder) known(at Place) bool {
+	s := b.base.find(at)
+	return s != nil && s.words["."]
+}
+
 func (b *builder) accepted(at Place) bool { return b.opt.Accept != nil && b.opt.Accept(at) }
 
 func (b *builder) trigger(name string, s *spot) (t Trigger, ok bool) {
@@ -108,7 +121,7 @@ func (b *builder) trigger(name string, s *spot) (t Trigger, ok bool) {
 			b.routes(&t, append(at, step), s.kids[step])
 		}
 	}
-	normal := here != nil && b.normal(at, ".", here, nil)
+	normal := here != nil && b.normal(at, ".", here, nil) || b.known(at)
 	if !normal && (!methods || len(t.Routes) == 0) {
 		return t, false
 	}
@@ -121,7 +134,9 @@ func (b *builder) trigger(name string, s *spot) (t Trigger, ok bool) {
 
 // routes adds those at a place and below.
 func (b *builder) routes(t *Trigger, at Place, s *spot) {
-	if here := s.marks["."]; here != nil && b.normal(at, ".", here, nil) {
+	// Environments that began with the base tell nothing of the presence of what is
+	// in it.
+	if here := s.marks["."]; here != nil && b.normal(at, ".", here, nil) || b.known(at) {
 		r := Route{Route: formatRoute(at[1:])}
 		if g := s.kids[groupBody]; g != nil {
 			r.ContentTypes = b.wordsOf(append(at, groupBody), g, "c", here)
@@ -133,8 +148,8 @@ func (b *builder) routes(t *Trigger, at Place, s *spot) {
 		if g := s.kids[groupCookie]; g != nil {
 			r.Cookies = b.fields(append(at, groupCookie), nil, g, here)
 		}
-		young := b.last-here.First < Day(b.opt.Settled.Days)
-		r.Partial = (young || len(here.Sources) < fewSources) && !b.accepted(at)
+		young := here != nil && (b.last-here.First < Day(b.opt.Settled.Days) || len(here.Sources) < fewSources)
+		r.Partial = young && !b.accepted(at) && !b.known(at)
 		t.Routes = append(t.Routes, r)
 	}
 	for _, step := range sortedKeys(s.kids) {

@@ -235,7 +235,7 @@ func (f *settledFlags) options() (profile.Options, error) {
 type profileBuildCmd struct {
 	settledFlags
 	Files []string `arg:"" help:"Evidence files." type:"existingfile"`
-	Base  string   `help:"Profile it follows: its mode and modes are kept and its version goes up by one." type:"existingfile"`
+	Base  string   `help:"Profile it follows: what is normal there stays so, with its modes, and its version goes up by one." type:"existingfile"`
 }
 
 // Run writes the profile to standard output, and how much waits to standard error.
@@ -256,10 +256,8 @@ func (c *profileBuildCmd) Run(std stdio) error {
 		}
 		o.Metadata.Version, o.Metadata.NotAfter = base.Metadata.Version+1, base.Metadata.NotAfter
 	}
+	o.Base = base
 	d, pending := all.Evidence.Build(o)
-	if base != nil {
-		d.Mode, d.Modes = base.Mode, base.Modes
-	}
 	if len(pending) > 0 {
 		fmt.Fprintf(std.err, "merlon: %d elements wait for more proof or for a person: merlon profile review\n", len(pending))
 	}
