@@ -26,6 +26,9 @@ type Behaviour struct {
 	// Expires is when the profile is to have been looked at again: from then on
 	// departures are reported and refuse nothing. Zero: never.
 	Expires time.Time
+	// Grace is until when they refuse nothing because the code is new: what it does
+	// otherwise than the old may be what it was written for. Zero: never.
+	Grace time.Time
 }
 
 // Most caps what the departures lead to: enforce in the profile is alert where the
@@ -37,7 +40,7 @@ func (b Behaviour) Most(most verdict.Action) Behaviour {
 		}
 		return a
 	}
-	out := Behaviour{Default: limit(b.Default), Expires: b.Expires, By: map[profile.Dimension]verdict.Action{}}
+	out := Behaviour{Default: limit(b.Default), Expires: b.Expires, Grace: b.Grace, By: map[profile.Dimension]verdict.Action{}}
 	for d, a := range b.By {
 		out.By[d] = limit(a)
 	}
@@ -86,7 +89,7 @@ func (p *Policy) Departures(ev *event.Event, found []profile.Departure, behaviou
 	if len(found) == 0 {
 		return res
 	}
-	if Expired(behaviour.Expires, now) {
+	if Expired(behaviour.Expires, now) || now.Before(behaviour.Grace) {
 		behaviour = behaviour.Most(verdict.ActionMonitor)
 	}
 	res.Scores = make([]int, max(1, ev.Records))

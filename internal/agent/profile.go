@@ -1,10 +1,14 @@
 package agent
 
 import (
+	"bytes"
+	"compress/gzip"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -25,26 +29,45 @@ const maxProfile = 4 << 20
 // file beside it where keys are configured. function is the function it must be
 // for; empty for any.
 func LoadProfile(cfg config.Config, function string) (*profile.Document, error) {
-	data, err := readBounded(cfg.Profile)
+	name, data, err := profileText(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("read profile: %w", err)
 	}
-	if len(cfg.ProfileKeys) > 0 {
+	if len(cfg.ProfileKeys) > 0 && name != config.InlinePrefix {
 		if err := verifyProfile(cfg, data); err != nil {
-			return nil, fmt.Errorf("%q: %w", cfg.Profile, err)
+			return nil, fmt.Errorf("%q: %w", name, err)
 		}
 	}
 	d, err := profile.Parse(data)
 	if err != nil {
-		return nil, fmt.Errorf("%q: %w", cfg.Profile, err)
+		return nil, fmt.Errorf("%q: %w", name, err)
 	}
 	switch {
 	case d.Metadata.Version < cfg.ProfileMinVersion:
-		return nil, fmt.Errorf("%q: version %d of the profile: want at least %d (MERLON_PROFILE_MIN_VERSION)", cfg.Profile, d.Metadata.Version, cfg.ProfileMinVersion)
+		return nil, fmt.Errorf("%q: version %d of the profile: want at least %d (MERLON_PROFILE_MIN_VERSION)", name, d.Metadata.Version, cfg.ProfileMinVersion)
 	case function != "" && d.Metadata.Function != "" && d.Metadata.Function != function:
-		return nil, fmt.Errorf("%q: the profile is for the function %q, this is %q", cfg.Profile, d.Metadata.Function, function)
+		return nil, fmt.Errorf("%q: the profile is for the function %q, this is %q", name, d.Metadata.Function, function)
 	}
 	return d, nil
+}
+
+// profileText is the profile of a configuration, and what to call it. One that
+// stands in the environment is not signed: it comes from where the keys come from.
+func profileText(cfg config.Config) (name string, data []byte, err error) {
+	text, inline := strings.CutPrefix(cfg.Profile, config.InlinePrefix)
+	if !inline {
+		data, err = readBounded(cfg.Profile)
+		return cfg.Profile, data, err
+	}
+	if data, err = base64.StdEncoding.DecodeString(text); err != nil || !bytes.HasPrefix(data, []byte{0x1f, 0x8b}) {
+		return config.InlinePrefix, data, err
+	}
+	z, err := gzip.NewReader(bytes.NewReader(data))
+	if err != nil {
+		return config.InlinePrefix, nil, err
+	}
+	data, err = bounded(config.InlinePrefix, z)
+	return config.InlinePrefix, data, err
 }
 
 func verifyProfile(cfg config.Config, data []byte) error {
@@ -70,7 +93,11 @@ func readBounded(name string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxProfile+1))
+	return bounded(name, f)
+}
+
+func bounded(name string, r io.Reader) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, maxProfile+1))
 	if err == nil && len(data) > maxProfile {
 		err = fmt.Errorf("%q is longer than %d bytes", name, maxProfile)
 	}
@@ -104,6 +131,9 @@ func SetProfile(g *guard.Guard, cfg config.Config, d *profile.Document) error {
 	c, err := profile.NewChecker(d)
 	if err != nil {
 		return err
+	}
+	if code := g.Deployment.Function.CodeID; d.Metadata.Code != "" && code != "" && d.Metadata.Code != code {
+		b.Grace = cfg.ProfileGrace
 	}
 	g.SetProfile(c, strconv.Itoa(d.Metadata.Version), b)
 	return nil
@@ -143,11 +173,8 @@ func (x *extension) loadProfile() error {
 		x.learn(d)
 	}
 	x.log.Info("profile loaded", zap.String("function", d.Metadata.Function), zap.Int("version", d.Metadata.Version), zap.String("mode", d.Mode),
-		zap.String("notAfter", d.Metadata.NotAfter))
-	if end, err := time.Parse(time.DateOnly, d.Metadata.NotAfter); err == nil && time.Until(end) < 30*24*time.Hour {
-		x.log.Warn("the profile expires: departures will be reported and refuse nothing", zap.String("notAfter", d.Metadata.NotAfter))
-		x.reporter.Metric(map[report.Metric]float64{report.ProfileExpiring: 1})
-	}
+		zap.String("notAfter", d.Metadata.NotAfter), zap.String("code", d.Metadata.Code))
+	x.expiry.set(d.Metadata.NotAfter)
 	return nil
 }
 

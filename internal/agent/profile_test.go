@@ -1,12 +1,19 @@
 package agent
 
 import (
+	"bytes"
+	"compress/gzip"
+	"encoding/base64"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"go.uber.org/zap"
 
 	"github.com/merlon-security/merlon/internal/config"
+	"github.com/merlon-security/merlon/internal/report"
 	"github.com/merlon-security/merlon/internal/signed"
 	"github.com/merlon-security/merlon/internal/verdict"
 	"github.com/merlon-security/merlon/profile"
@@ -106,6 +113,61 @@ func TestProfileMode(t *testing.T) {
 		}
 		if compared != tt.compared || b.Default != tt.fallback || routes != tt.routes {
 			t.Errorf("%s, %q: %v, %v, routes %v", tt.env, tt.text, compared, b.Default, routes)
+		}
+	}
+}
+
+// TestInlineProfile: a profile may stand in its variable, packed or not; it is not
+// signed there, and a bomb is not unpacked.
+func TestInlineProfile(t *testing.T) {
+	t.Parallel()
+	packed := func(data []byte) string {
+		var b bytes.Buffer
+		z := gzip.NewWriter(&b)
+		if _, err := z.Write(data); err != nil {
+			t.Fatal(err)
+		}
+		if err := z.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+	for _, tt := range []struct{ name, data, want string }{
+		{"plain", aProfile, ""},
+		{"packed", packed([]byte(aProfile)), ""},
+		{"broken", "kind: Profile\n", "want merlon.dev/v1"},
+		{"cut off", packed([]byte(aProfile))[:40], "unexpected EOF"},
+		{"a bomb", packed(make([]byte, maxProfile+1)), "longer than"},
+	} {
+		cfg, faults := config.Parse([]string{"MERLON_PROFILE=inline:" + base64.StdEncoding.EncodeToString([]byte(tt.data)), "MERLON_PROFILE_KEY=" + newKey(t).Public().Text()})
+		if err := faults.Err(); err != nil {
+			t.Fatal(err)
+		}
+		d, err := LoadProfile(cfg, "shop")
+		if tt.want == "" && (err != nil || d.Metadata.Version != 3) || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
+			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
+		}
+	}
+}
+
+// TestG6ExpiryIsSaidDaily: an environment says once a day that its profile is about
+// to expire, and again on the next.
+func TestG6ExpiryIsSaidDaily(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	reporter := report.New(report.Options{Out: &out, Now: time.Now})
+	e := expiry{log: zap.NewNop(), reporter: reporter}
+	start := time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)
+	said := func() int {
+		reporter.FlushWithin(t.Context())
+		return strings.Count(out.String(), `"ProfileExpiring":1`)
+	}
+	e.invoked(start) // without a profile
+	e.set("2027-02-10")
+	for _, tt := range []struct{ day, hour, want int }{{0, 0, 0}, {9, 23, 0}, {10, 1, 1}, {10, 2, 1}, {10, 23, 1}, {11, 0, 2}, {60, 5, 3}} {
+		e.invoked(start.AddDate(0, 0, tt.day).Add(time.Duration(tt.hour) * time.Hour))
+		if got := said(); got != tt.want {
+			t.Errorf("day %d, hour %d: said %d times, want %d", tt.day, tt.hour, got, tt.want)
 		}
 	}
 }

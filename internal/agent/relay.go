@@ -39,7 +39,7 @@ func (x *extension) newRelay() (*proxy.Relay, error) {
 	}
 	if x.policy.Mode != verdict.Off {
 		x.guard = x.newGuard()
-		opts.Inspector = &counted{Guard: x.guard, seen: &x.presence.seen, copy: &x.copy, bypass: x.bypass}
+		opts.Inspector = &counted{Guard: x.guard, seen: &x.presence.seen, copy: &x.copy, expiry: &x.expiry, bypass: x.bypass}
 	}
 	return proxy.New(opts)
 }
@@ -70,12 +70,14 @@ type counted struct {
 	*guard.Guard
 	seen   *atomic.Bool
 	copy   *copied
+	expiry *expiry
 	bypass *bypass
 }
 
 func (c *counted) Inspect(ctx context.Context, inv *proxy.Invocation) proxy.Outcome {
 	c.seen.Store(true)
 	c.copy.invoked()
+	c.expiry.invoked(time.Now())
 	c.bypass.handed(inv.ID)
 	out := c.Guard.Inspect(ctx, inv)
 	if out.Answer == nil && time.Until(inv.Deadline) > time.Second && c.Memory.TookMuch() {

@@ -43,6 +43,7 @@ type extension struct {
 	api      *lambdaapi.Client
 	presence *presence
 	copy     copied
+	expiry   expiry
 	engine   engine
 	bypass   *bypass              // nil unless bypasses are looked for
 	relay    *proxy.Relay         // nil while idling
@@ -93,6 +94,7 @@ func newExtension(environ []string, out io.Writer) *extension {
 	x.reporter = x.newReporter()
 	x.log = NewLogger(x.reporter, cfg.LogLevel)
 	x.copy = copied{log: x.log, reporter: x.reporter, snapStart: x.environ["AWS_LAMBDA_INITIALIZATION_TYPE"] == snapStart}
+	x.expiry.log, x.expiry.reporter = x.log, x.reporter
 	x.presence = &presence{log: x.log, reporter: x.reporter, function: x.environ["AWS_LAMBDA_FUNCTION_NAME"]}
 	var err error
 	if x.policy, err = LoadPolicy(&x.cfg); err != nil {

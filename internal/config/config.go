@@ -2,6 +2,7 @@ package config
 
 import (
 	"net/netip"
+	"time"
 )
 
 // Config is every setting after parsing. Its zero value is not complete (no
@@ -52,10 +53,11 @@ type Config struct {
 
 	BypassDetection Switch
 
-	Profile           string // absolute path of the behavioural profile, "" for none
+	Profile           string // absolute path of the behavioural profile, or InlinePrefix and the profile; "" for none
 	ProfileMode       ProfileMode
 	ProfileMinVersion int
-	ProfileKeys       []string // public keys, as text; any of them may have signed the profile
+	ProfileGrace      time.Time // until when departures of new code refuse nothing; zero for never
+	ProfileKeys       []string  // public keys, as text; any of them may have signed the profile
 	AWS               AWSGateway
 	Vault             Switch
 	VaultExcept       []string // AWS services whose calls keep the function's own credentials

@@ -98,6 +98,12 @@ func TestValues(t *testing.T) {
 		{"MERLON_TELEMETRY_URL", "https://collector.example:99999/", ""},
 		{"MERLON_TELEMETRY_HEADERS", "Authorization=Bearer x", "[secret]"},
 		{"MERLON_PROFILE_MIN_VERSION", "7", "7"},
+		{"MERLON_PROFILE_GRACE", "2027-03-01", "2027-03-01"},
+		{"MERLON_PROFILE_GRACE", "14", ""},
+		{"MERLON_PROFILE", "inline:a2luZDogUHJvZmlsZQ==", "inline:…"},
+		{"MERLON_PROFILE", "inline:", ""},
+		{"MERLON_PROFILE", "inline:%%", ""},
+		{"MERLON_PROFILE", "s3://bucket/profile.yaml", ""},
 		{"MERLON_VAULT_EXCEPT", "sts,s3", "sts,s3"},
 		{"MERLON_VAULT_EXCEPT", "S3", ""},
 	}

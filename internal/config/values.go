@@ -1,12 +1,14 @@
 package config
 
 import (
+	"encoding/base64"
 	"errors"
 	"net/netip"
 	"net/url"
 	"path"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -77,6 +79,58 @@ func absolutePath(at func(*Config) *string) binding {
 		}
 		return nil
 	})
+}
+
+// InlinePrefix begins a profile that stands in its variable: base64 of YAML, which
+// gzip may have made shorter.
+const InlinePrefix = "inline:"
+
+// pathOrInline is absolutePath, or a file that stands in the variable itself.
+func pathOrInline(at func(*Config) *string) binding {
+	b := absolutePath(at)
+	kind := b.kind + ", or " + InlinePrefix + " and base64"
+	return binding{
+		kind: kind,
+		set: func(c *Config, s string) error {
+			text, ok := strings.CutPrefix(s, InlinePrefix)
+			if !ok {
+				return b.set(c, s)
+			}
+			if _, err := base64.StdEncoding.DecodeString(text); err != nil || text == "" {
+				return want(kind)
+			}
+			*at(c) = s
+			return nil
+		},
+		get: func(c *Config) string {
+			if strings.HasPrefix(*at(c), InlinePrefix) {
+				return InlinePrefix + "…"
+			}
+			return b.get(c)
+		},
+	}
+}
+
+// date reads a day; the zero time is none.
+func date(at func(*Config) *time.Time) binding {
+	const kind = "a date such as 2027-03-01"
+	return binding{
+		kind: kind,
+		set: func(c *Config, s string) error {
+			t, err := time.Parse(time.DateOnly, s)
+			if err != nil {
+				return want(kind)
+			}
+			*at(c) = t
+			return nil
+		},
+		get: func(c *Config) string {
+			if at(c).IsZero() {
+				return ""
+			}
+			return at(c).Format(time.DateOnly)
+		},
+	}
 }
 
 func pathBinding(at func(*Config) *string, kind string, check func(string) error) binding {

@@ -1,5 +1,7 @@
 package config
 
+import "time"
+
 // first is the release in which the first capabilities ship.
 const first = "0.1.0"
 
@@ -148,14 +150,17 @@ func attachmentVars() []Var {
 func behaviourVars() []Var {
 	return []Var{
 		{Name: "MERLON_PROFILE", Since: first, Readers: Extension, Default: "none",
-			Doc:     "Path of the behavioural profile, for instance `/var/task/profile.yaml` ([PROFILE.md](PROFILE.md)).",
-			binding: absolutePath(func(c *Config) *string { return &c.Profile })},
+			Doc:     "Path of the behavioural profile, for instance `/var/task/profile.yaml` ([PROFILE.md](PROFILE.md)); or the profile itself, as `inline:` and base64 of it or of what gzip made of it.",
+			binding: pathOrInline(func(c *Config) *string { return &c.Profile })},
 		{Name: "MERLON_PROFILE_MODE", Since: first, Readers: Extension, Default: "what the profile says; off without one",
 			Doc:     "What a departure from the profile leads to: `alert` reports it, `enforce` has it weigh as much as the threshold, where the profile does not say less of its dimension. `learn` compares nothing and tells the log what is new.",
 			binding: oneOf(func(c *Config) *ProfileMode { return &c.ProfileMode }, ProfileOff, ProfileLearn, ProfileAlert, ProfileEnforce)},
 		{Name: "MERLON_PROFILE_KEY", Since: first, Readers: Extension, Default: "none",
 			Doc:     "Public keys (`merlon-public-1:…`, a comma list) one of which must have signed the profile. Without one, no signature is asked for.",
 			binding: publicKeys(func(c *Config) *[]string { return &c.ProfileKeys })},
+		{Name: "MERLON_PROFILE_GRACE", Since: first, Readers: Extension, Default: "none",
+			Doc:     "Date until which departures are reported and refuse nothing where the profile names other code (`metadata.code`) than runs.",
+			binding: date(func(c *Config) *time.Time { return &c.ProfileGrace })},
 		{Name: "MERLON_PROFILE_MIN_VERSION", Since: first, Readers: Extension, Default: "0",
 			Doc:     "Lowest version of the profile that is accepted, against rollback.",
 			binding: number(func(c *Config) *int { return &c.ProfileMinVersion }, 0, 1<<30)},
