@@ -2,10 +2,13 @@ package profile
 
 import (
 	"math/rand/v2"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/merlon-security/merlon/internal/event"
 )
 
 const sample = `apiVersion: merlon.dev/v1
@@ -119,6 +122,54 @@ func TestCanonicalIsReadAlike(t *testing.T) {
 		text := strings.Replace(canonical, change[0], change[1], 1)
 		if d, ok := parseCanonical([]byte(text)); ok && d.check() == nil || text == canonical {
 			t.Errorf("%q for %q is read as canonical", change[1], change[0])
+		}
+	}
+}
+
+// TestFiveMinutes: the profiles of docs/PROFILE.md that nobody has to learn.
+func TestFiveMinutes(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../docs/PROFILE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(page), "## Five minutes\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	var checkers []*Checker
+	for i, block := range strings.Split(section, "```") {
+		if text, ok := strings.CutPrefix(block, "yaml\n"); ok && i%2 == 1 {
+			d, err := Parse([]byte(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			c, err := NewChecker(d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkers = append(checkers, c)
+		}
+	}
+	if len(checkers) != 2 {
+		t.Fatalf("%d profiles, want 2", len(checkers))
+	}
+	body := object{"anything": object{"goes": 1}}
+	queue := sqsBatch(rand.New(rand.NewPCG(1, 1)))
+	for _, tt := range []struct {
+		name            string
+		ev              *event.Event
+		trigger, routes Dimension
+	}{
+		{"a known route", call{"POST", "/orders", "a=b", "192.0.2.1", body}.decode(t), "", ""},
+		{"another route", call{"POST", "/refunds", "", "192.0.2.1", body}.decode(t), "", Routes},
+		{"another method", call{"DELETE", "/orders", "", "192.0.2.1", nil}.decode(t), "", Routes},
+		{"a queue", decoded(t, queue), "", Triggers},
+		{"a direct invocation", decoded(t, object{"admin": true}), Triggers, Triggers},
+	} {
+		for i, want := range []Dimension{tt.trigger, tt.routes} {
+			got := checkers[i].Check(tt.ev)
+			if want == "" && len(got) > 0 || want != "" && (len(got) != 1 || got[0].Dimension != want) {
+				t.Errorf("%s, profile %d: %+v, want %q", tt.name, i+1, got, want)
+			}
 		}
 	}
 }
