@@ -1,6 +1,6 @@
 // What the tests of the page have in common.
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, openSync, closeSync } from "node:fs";
+import { existsSync, mkdtempSync, openSync, closeSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,6 +8,7 @@ import puppeteer from "puppeteer-core";
 
 export const root = fileURLToPath(new URL("../../", import.meta.url));
 export const dir = mkdtempSync(join(tmpdir(), "merlon-pages-"));
+process.on("exit", () => rmSync(dir, { recursive: true, force: true }));
 
 export function launch() {
   const names = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];

@@ -1,6 +1,6 @@
 import { test, before, after } from "node:test";
 import assert from "node:assert/strict";
-import { readFileSync, writeFileSync, statSync, rmSync } from "node:fs";
+import { readFileSync, writeFileSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dir, launch, makePage, open, ready } from "./browser.mjs";
 
@@ -15,7 +15,6 @@ before(async () => {
 });
 after(async () => {
   await browser?.close();
-  rmSync(dir, { recursive: true, force: true });
 });
 
 const planted = (page) => page.evaluate(() => window.planted);
