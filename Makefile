@@ -33,7 +33,7 @@ test-race: ## Run the tests of everything concurrent with the race detector, whe
 	go test $(RACE) -tags '$(TAGS)' -run 'Concurrent' ./policy/waf
 
 hostile: ## Run the extension and a Node function in 128 MB of memory, under hostile events (needs Node, and a memory control group)
-	go test ./extension -run TestE4 -count=1 -v -merlon.hostile | grep -v '^        '
+	go test ./extension -run TestE4 -count=1 -v -merlon.hostile
 
 .PHONY: test-runtimes soak
 test-runtimes: ## Compare Go, Node, bash and Python directly and behind the layer (Node 20, npm, Python 3, curl; UPDATE=1 writes docs/PARITY.md)
