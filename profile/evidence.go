@@ -2,6 +2,7 @@ package profile
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -18,8 +19,8 @@ type Place []string
 
 // Element is one thing that an event had: a place and a mark. Marks are a letter
 // and a step or a word: see aspectNames for what values look like; "." says that
-// the place is there; "=", "@", "c", "g" and "r" come before a word, an ARN, a
-// content type, a GraphQL operation and a status.
+// the place is there; "@" and "c" come before an ARN and a content type; "=" and "g"
+// are kept for words and GraphQL operations, which nobody tells yet.
 type Element struct {
 	Place Place
 	Mark  string
@@ -388,10 +389,5 @@ func (s *spot) each(at Place, fn func(Element, *Proof)) {
 }
 
 func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
+	return slices.Sorted(maps.Keys(m))
 }

@@ -16,9 +16,6 @@ import (
 	"github.com/merlon-security/merlon/internal/event"
 )
 
-// SchemaDelta names the lines in which an environment tells what it learned.
-const SchemaDelta = "merlon.delta/1"
-
 // maxDeltas bounds what one environment tells in its life, in bytes; maxNovel
 // what one event may add.
 const (
@@ -101,7 +98,7 @@ func (l *Learner) Observe(ev *event.Event) *Sample {
 		l.mu.RLock()
 	}
 	known := l.known
-	s := &Sample{source: sourceOf(ev.Caller.IP)}
+	s := &Sample{}
 	at := routeOf(ev)
 	l.words(s, known, at[:1], sourceWords(ev))
 	route := known.find(at)
@@ -119,6 +116,9 @@ func (l *Learner) Observe(ev *event.Event) *Sample {
 		}
 		return len(s.items) < maxNovel
 	})
+	if !s.Empty() { // most events have nothing that a source could be wanted for
+		s.source = sourceOf(ev.Caller.IP)
+	}
 	return s
 }
 

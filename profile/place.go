@@ -9,12 +9,10 @@ import (
 
 // The groups of fields.
 const (
-	groupPath     = "#path"
-	groupQuery    = "#query"
-	groupCookie   = "#cookie"
-	groupBody     = "#body"
-	groupEvent    = "#event"
-	groupResponse = "#response"
+	groupQuery  = "#query"
+	groupCookie = "#cookie"
+	groupBody   = "#body"
+	groupEvent  = "#event"
 )
 
 // routeOf is the place of an event: its trigger, and for HTTP method and route.

@@ -205,15 +205,17 @@ func readProfile(name string) (*profile.Document, error) {
 	return d, nil
 }
 
-// settledFlags say what makes an element normal.
-type settledFlags struct {
+// evidenceFlags say which evidence is read, and what makes an element of it normal.
+type evidenceFlags struct {
+	Files []string `arg:"" help:"Evidence files." type:"existingfile"`
+
 	Sources int      `help:"Networks that must have shown an element." default:"3"`
 	Days    int      `help:"Days on which it must have been seen." default:"2"`
 	Share   float64  `help:"Share of the networks at its route." default:"0.005"`
 	Accept  []string `help:"Places that a person has looked at: a trigger such as sqs, or a trigger and a route such as \"function-url GET /status\". All below them counts as normal."`
 }
 
-func (f *settledFlags) options() (profile.Options, error) {
+func (f *evidenceFlags) options() (profile.Options, error) {
 	o := profile.Options{Settled: profile.Settled{Sources: f.Sources, Days: f.Days, Share: f.Share}}
 	if f.Sources < 1 || f.Days < 1 || f.Share < 0 || f.Share > 1 {
 		return o, fmt.Errorf("--sources %d, --days %d, --share %g: want at least 1, at least 1, and 0 to 1", f.Sources, f.Days, f.Share)
@@ -232,31 +234,38 @@ func (f *settledFlags) options() (profile.Options, error) {
 	return o, nil
 }
 
+// read reads the evidence, and what a profile of it would be built with.
+func (f *evidenceFlags) read() (*profile.EvidenceFile, profile.Options, error) {
+	o, err := f.options()
+	if err != nil {
+		return nil, o, err
+	}
+	all, err := readEvidence(f.Files)
+	if err != nil {
+		return nil, o, err
+	}
+	o.Metadata = profile.Metadata{Function: all.Function, Code: all.Code, Source: "learned"}
+	return all, o, nil
+}
+
 type profileBuildCmd struct {
-	settledFlags
-	Files []string `arg:"" help:"Evidence files." type:"existingfile"`
-	Base  string   `help:"Profile it follows: what is normal there stays so, with its modes, and its version goes up by one." type:"existingfile"`
+	evidenceFlags
+	Base string `help:"Profile it follows: what is normal there stays so, with its modes, and its version goes up by one." type:"existingfile"`
 }
 
 // Run writes the profile to standard output, and how much waits to standard error.
 func (c *profileBuildCmd) Run(std stdio) error {
-	all, err := readEvidence(c.Files)
+	all, o, err := c.read()
 	if err != nil {
 		return err
 	}
-	o, err := c.options()
-	if err != nil {
-		return err
-	}
-	o.Metadata = profile.Metadata{Function: all.Function, Code: all.Code, Version: 1, Source: "learned"}
-	var base *profile.Document
+	o.Metadata.Version = 1
 	if c.Base != "" {
-		if base, err = readProfile(c.Base); err != nil {
+		if o.Base, err = readProfile(c.Base); err != nil {
 			return err
 		}
-		o.Metadata.Version, o.Metadata.NotAfter = base.Metadata.Version+1, base.Metadata.NotAfter
+		o.Metadata.Version, o.Metadata.NotAfter = o.Base.Metadata.Version+1, o.Base.Metadata.NotAfter
 	}
-	o.Base = base
 	d, pending := all.Evidence.Build(o)
 	if len(pending) > 0 {
 		fmt.Fprintf(std.err, "merlon: %d elements wait for more proof or for a person: merlon profile review\n", len(pending))
@@ -266,17 +275,12 @@ func (c *profileBuildCmd) Run(std stdio) error {
 }
 
 type profileReviewCmd struct {
-	settledFlags
-	Files []string `arg:"" help:"Evidence files." type:"existingfile"`
+	evidenceFlags
 }
 
 // Run lists pending elements by place, those nearest to normal first.
 func (c *profileReviewCmd) Run(std stdio) error {
-	all, err := readEvidence(c.Files)
-	if err != nil {
-		return err
-	}
-	o, err := c.options()
+	all, o, err := c.read()
 	if err != nil {
 		return err
 	}

@@ -11,23 +11,17 @@ import (
 )
 
 type profileStatusCmd struct {
-	settledFlags
-	Files   []string `arg:"" help:"Evidence files." type:"existingfile"`
-	Profile string   `help:"Profile in use: what is settled and not in it is counted as new, and promotion is judged for it." type:"existingfile"`
-	JSON    bool     `help:"Write JSON." name:"json"`
+	evidenceFlags
+	Profile string `help:"Profile in use: what is settled and not in it is counted as new, and promotion is judged for it." type:"existingfile"`
+	JSON    bool   `help:"Write JSON." name:"json"`
 }
 
 // Run writes what is settled and what waits.
 func (c *profileStatusCmd) Run(std stdio) error {
-	all, err := readEvidence(c.Files)
+	all, o, err := c.read()
 	if err != nil {
 		return err
 	}
-	o, err := c.options()
-	if err != nil {
-		return err
-	}
-	o.Metadata = profile.Metadata{Function: all.Function, Code: all.Code, Source: "learned"}
 	var inUse *profile.Document
 	if c.Profile != "" {
 		if inUse, err = readProfile(c.Profile); err != nil {

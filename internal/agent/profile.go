@@ -188,14 +188,15 @@ func (x *extension) learn(base *profile.Document) {
 	if x.guard == nil {
 		return
 	}
-	l := profile.NewLearner(base, time.Now)
-	x.tell = func(d profile.Delta) {
-		for _, part := range d.Split(deltaLine) {
-			x.reporter.Learned(x.guard.Deployment.Function.CodeID, part)
-		}
+	x.learner = profile.NewLearner(base, time.Now)
+	x.guard.SetLearner(x.learner, x.tell)
+}
+
+// tell writes what was learned.
+func (x *extension) tell(d profile.Delta) {
+	for _, part := range d.Split(deltaLine) {
+		x.reporter.Learned(x.guard.Deployment.Function.CodeID, part)
 	}
-	x.learned = l.Count
-	x.guard.SetLearner(l, x.tell)
 }
 
 func (x *extension) profileMissing(err error) {

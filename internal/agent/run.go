@@ -45,11 +45,10 @@ type extension struct {
 	copy     copied
 	expiry   expiry
 	engine   engine
-	bypass   *bypass              // nil unless bypasses are looked for
-	relay    *proxy.Relay         // nil while idling
-	guard    *guard.Guard         // nil where nothing is inspected
-	learned  func() profile.Delta // how much; nil where nothing is learned
-	tell     func(profile.Delta)
+	bypass   *bypass          // nil unless bypasses are looked for
+	relay    *proxy.Relay     // nil while idling
+	guard    *guard.Guard     // nil where nothing is inspected
+	learner  *profile.Learner // nil where nothing is learned
 	served   chan error
 	taskRoot string
 }
@@ -313,8 +312,8 @@ func (x *extension) untilShutdown(ctx context.Context) error {
 			x.log.Warn("proxy closed with replies under way", zap.Error(cerr))
 		}
 	}
-	if x.learned != nil {
-		x.tell(x.learned())
+	if x.learner != nil {
+		x.tell(x.learner.Count())
 	}
 	x.reporter.Close(closing)
 	return err

@@ -95,9 +95,11 @@ func (g *Guard) Inspect(ctx context.Context, inv *proxy.Invocation) proxy.Outcom
 	j := g.Judge(ctx, inv.Body, inv.Header, inv.Deadline)
 	g.keep(ctx, &j, inv)
 	cold := !g.warm.Swap(true)
-	out := proxy.Outcome{Replace: j.removed.rest, Response: g.observe(&j, g.respond(ctx, &j, inv, cold))}
+	var out proxy.Outcome
 	if j.Reply != nil {
-		out = proxy.Outcome{Answer: outgoing(j.Reply)}
+		out.Answer = outgoing(j.Reply)
+	} else {
+		out.Replace, out.Response = j.removed.rest, g.observe(&j, g.respond(ctx, &j, inv, cold))
 	}
 	if worthALine(&j.Verdict) {
 		g.Reporter.Add(g.record(&j, inv, cold))
